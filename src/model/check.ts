@@ -1,0 +1,38 @@
+/** When a check runs: in every run, only in runs that change something, or only when asked to verify. */
+export type CheckWhen = 'always' | 'change' | 'verify';
+
+/** One typed question to the network, asked from one place. */
+export interface Check {
+  readonly name: string;
+  /** Vantage: an inventory host, `controller`. */
+  readonly from: string;
+  readonly kind: string;
+  readonly to: string;
+  /** What should be seen, in words or as the value itself. */
+  readonly expect: string;
+  readonly when: CheckWhen;
+  /** `revert` = must pass after a change, whatever the baseline was. */
+  readonly onFail: 'revert' | 'warn';
+  readonly retries: number;
+  /** Seconds for one attempt. */
+  readonly timeout: number;
+  /**
+   * POSIX shell text that prints what it saw on one line. Exit 0 = seen; 69 (EX_UNAVAILABLE of sysexits.h) = this
+   * vantage cannot ask, and the line says why.
+   */
+  readonly script: string;
+  /** What the script printed → what was seen, as a value comparable with `expect`. Untrusted input. */
+  read(output: string): string;
+}
+
+export interface CheckResult {
+  readonly name: string;
+  readonly from: string;
+  readonly kind: string;
+  readonly to: string;
+  readonly expected: string;
+  readonly got: string;
+  readonly status: 'pass' | 'fail' | 'unproven';
+  /** What the same check said before the run changed anything; null when it was not asked then. */
+  readonly baseline: 'pass' | 'fail' | 'unproven' | null;
+}

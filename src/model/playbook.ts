@@ -1,0 +1,64 @@
+import type { Check } from './check.ts';
+import type { Host } from './host.ts';
+import type { Resource } from './resource.ts';
+
+/** A host as playbooks see it: its name, its groups, and its variables as properties. */
+export type HostView = {
+  readonly name: string;
+  readonly groupNames: readonly string[];
+} & Readonly<Record<string, Vars>>;
+
+/**
+ * Variables are whatever the inventory holds; a playbook names them by path (`hosts.gw1.eips.office.public`).
+ * They are typed loosely on purpose: the schema has already checked those that roles read.
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Vars = any;
+
+export interface PlayContext {
+  readonly hosts: Readonly<Record<string, HostView>>;
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+  /** Hosts of this play, after `-l`. */
+  readonly play: readonly string[];
+}
+
+/** Makes the checks of a play once its hosts are known. */
+export type CheckSpec = (context: PlayContext) => readonly Check[];
+
+export interface RoleContext extends PlayContext {
+  readonly host: Host;
+  /** The host's variables after the play's own were laid over them. */
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** Renders `ID.hbs`: `--templates DIR` first, then the playbook's project, then the package. */
+  template(id: string, data: Readonly<Record<string, unknown>>): string;
+}
+
+export interface RoleResult {
+  readonly resources: readonly Resource[];
+  readonly checks?: readonly CheckSpec[];
+  readonly warnings?: readonly string[];
+}
+
+/** A role is a pure function from a host's variables to what the host should have. */
+export interface Role {
+  readonly name: string;
+  build(context: RoleContext): RoleResult;
+}
+
+export interface Play {
+  readonly name?: string;
+  /** A group or host name, or several separated by commas. */
+  readonly hosts: string;
+  /** Hosts per batch: a number or a percentage ("25%"). Default: all at once. */
+  readonly serial?: number | string;
+  readonly roles: readonly Role[];
+  readonly checks?: readonly CheckSpec[];
+  /** Laid over the hosts' own variables, top level key by key. */
+  readonly vars?: Readonly<Record<string, unknown>>;
+}
+
+export interface Playbook {
+  readonly kind: 'playbook';
+  readonly name: string;
+  readonly plays: readonly Play[];
+}

@@ -1,0 +1,86 @@
+/** A value of one field. Lists that have no order are sorted by whoever makes them. */
+export type FieldValue = string | number | boolean | null | readonly string[];
+export type Fields = Readonly<Record<string, FieldValue>>;
+
+/** Network state has two truths: what the kernel or daemon does now, and what the next boot will load. */
+export type Layer = 'live' | 'saved';
+export const LAYERS: readonly Layer[] = ['live', 'saved'];
+
+/** Flat fields per layer; `null` = absent there; a layer left out does not exist for this kind of resource. */
+export interface State {
+  readonly live?: Fields | null;
+  readonly saved?: Fields | null;
+}
+
+/** One field that is not as declared. `before` is what the host has, `after` what it should have; null = absent. */
+export interface FieldDifference {
+  readonly field: string;
+  readonly layer: Layer;
+  readonly before: FieldValue;
+  readonly after: FieldValue;
+}
+
+export interface Change extends FieldDifference {
+  readonly resource: string;
+  readonly action: 'create' | 'update' | 'delete';
+  /** The difference in the words of the field: "net.ipv4.ip_forward is 0, should be 1". */
+  readonly sentence: string;
+}
+
+/** What a probe printed, whole, and its exit code. 127 means that the tool is missing. */
+export interface ProbeOutput {
+  readonly stdout: string;
+  readonly code: number;
+}
+
+/** What every probe learns about a host besides the resources. */
+export interface Facts {
+  readonly hostname: string;
+  /** ID, ID_LIKE and VERSION_ID of /etc/os-release (os-release(5)). */
+  readonly os: { readonly id: string; readonly like: readonly string[]; readonly version: string };
+  readonly kernel: string;
+  /** Name of process 1. */
+  readonly init: string;
+  /** The port of this host that the SSH connection of the run arrives at (SSH_CONNECTION of sshd(8)), if known. */
+  readonly sshPort: number | null;
+  /** The address the SSH connection comes from, if known. */
+  readonly sshClient: string | null;
+  /** A global IPv6 default route exists: traffic may bypass IPv4 rules. */
+  readonly ipv6Route: boolean;
+}
+
+/** Shell text that runs once after all steps, however many resources ask for it. */
+export interface Handler {
+  readonly id: string;
+  readonly script: string;
+}
+
+export interface Transition {
+  /** POSIX shell texts, each run in its own `set -e` subshell, in order. */
+  readonly steps: readonly string[];
+  readonly handlers?: readonly Handler[];
+}
+
+/** What has to be done on a host for one resource, with its way back. */
+export interface ResourceChange {
+  readonly resource: string;
+  readonly kind: string;
+  readonly changes: readonly Change[];
+  readonly apply: Transition;
+  readonly revert: Transition;
+  /** For `--diff`: whole texts where the resource is a file. */
+  readonly text?: { readonly path: string; readonly before: string | null; readonly after: string | null };
+}
+
+/** A resource is plain data and pure functions; the engine knows nothing else about it. */
+export interface Resource {
+  /** `kind:name`, unique on a host. */
+  readonly id: string;
+  readonly kind: string;
+  /** POSIX shell text that reads and never writes. Equal texts on one host run once. */
+  readonly probe: string;
+  /** Packages are installed before everything else and are not reverted. */
+  readonly phase: 'package' | 'main';
+  /** Desired minus actual; null when nothing differs. */
+  plan(output: ProbeOutput, facts: Facts): ResourceChange | null;
+}
