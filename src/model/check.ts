@@ -17,8 +17,8 @@ export interface Check {
   /** Seconds for one attempt. */
   readonly timeout: number;
   /**
-   * POSIX shell text that prints what it saw on one line. Exit 0 = seen; 69 (EX_UNAVAILABLE of sysexits.h) = this
-   * vantage cannot ask, and the line says why.
+   * POSIX shell text that prints what it saw on one line. Exit 0 = settled; 69 (EX_UNAVAILABLE of sysexits.h) = this
+   * vantage cannot ask, and the line says why; anything else may be tried again (`retries`).
    */
   readonly script: string;
   /** What the script printed → what was seen, as a value comparable with `expect`. Untrusted input. */

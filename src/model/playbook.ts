@@ -2,12 +2,6 @@ import type { Check } from './check.ts';
 import type { Host } from './host.ts';
 import type { Resource } from './resource.ts';
 
-/** A host as playbooks see it: its name, its groups, and its variables as properties. */
-export type HostView = {
-  readonly name: string;
-  readonly groupNames: readonly string[];
-} & Readonly<Record<string, Vars>>;
-
 /**
  * Variables are whatever the inventory holds; a playbook names them by path (`hosts.gw1.eips.office.public`).
  * They are typed loosely on purpose: the schema has already checked those that roles read.
@@ -15,8 +9,16 @@ export type HostView = {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Vars = any;
 
+/** A host as playbooks see it: its variables as properties, and `inventory_hostname`, `group_names` as in Ansible. */
+export type HostView = Readonly<Record<string, Vars>>;
+
+/** Loose for the same reason as `Vars`: `hosts.gw1.eips.office.public`. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type HostViews = Readonly<Record<string, any>>;
+
 export interface PlayContext {
-  readonly hosts: Readonly<Record<string, HostView>>;
+  /** By name; asking for a host that is not in the inventory is an error that says so. */
+  readonly hosts: HostViews;
   readonly groups: Readonly<Record<string, readonly string[]>>;
   /** Hosts of this play, after `-l`. */
   readonly play: readonly string[];

@@ -34,6 +34,8 @@ export interface ReportedError {
 export interface HostReport {
   readonly name: string;
   readonly status: HostStatus;
+  /** How many resources are declared for it. */
+  readonly resources: number;
   /** Set when this host was put back because of another. */
   readonly cause?: { readonly host: string };
   readonly changes: readonly Change[];

@@ -77,6 +77,8 @@ export interface Resource {
   /** `kind:name`, unique on a host. */
   readonly id: string;
   readonly kind: string;
+  /** What was declared, for comparing two of the same id; null = cannot be compared. */
+  readonly declared: string | null;
   /** POSIX shell text that reads and never writes. Equal texts on one host run once. */
   readonly probe: string;
   /** Packages are installed before everything else and are not reverted. */

@@ -1,0 +1,3 @@
+export { egress, noEgress, NO_WAY_OUT } from './egress.ts';
+export { reach } from './reach.ts';
+export { CONTROLLER } from './vantage.ts';

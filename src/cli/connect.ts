@@ -1,0 +1,43 @@
+import { labOf } from '../lab/index.ts';
+import type { Lab } from '../lab/index.ts';
+import { ProvisionError } from '../model/error.ts';
+import type { Inventory } from '../model/host.ts';
+import type { Transport } from '../model/transport.ts';
+import { localTransport, sshTransport } from '../transport/index.ts';
+import type { HostKeyChecking } from '../transport/index.ts';
+
+export interface ConnectFlags {
+  readonly sshConfig?: string;
+  readonly hostKeyChecking: HostKeyChecking;
+  /** Seconds. */
+  readonly timeout: number;
+}
+
+export interface Transports {
+  readonly transport: Transport;
+  readonly controller: Transport;
+}
+
+/** ssh, this machine, or the lab of the inventory: each host says which by `ansible_connection`. */
+export async function transportsFor(inventory: Inventory, flags: ConnectFlags, given?: Lab): Promise<Transports> {
+  const inLab = [...inventory.hosts.values()].some((host) => host.connection.via === 'lab');
+  const lab = given ?? (inLab ? await labOf(inventory) : null);
+  const ssh = (configFile: string | undefined): Transport =>
+    sshTransport({ configFile, hostKeyChecking: flags.hostKeyChecking, connectTimeoutMs: flags.timeout * 1000 });
+  const overSsh = ssh(flags.sshConfig);
+  const local = localTransport();
+  const overLab = lab ? ssh(lab.sshConfig) : null;
+  const transport: Transport = {
+    connect: (target, signal) => {
+      const { via } = target.connection;
+      if (given && overLab) return overLab.connect(target, signal);
+      if (via === 'local') return local.connect(target, signal);
+      if (via === 'ssh') return overSsh.connect(target, signal);
+      if (overLab) return overLab.connect(target, signal);
+      throw new ProvisionError('lab-not-up', `${target.name} lives in the lab of this inventory, and that is not up.`, {
+        hint: `Type: provision lab up -i ${inventory.sources[0] ?? 'INVENTORY'}`,
+      });
+    },
+  };
+  return { transport, controller: lab ? localTransport(lab.controllerCommand) : local };
+}

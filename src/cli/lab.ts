@@ -1,0 +1,86 @@
+import { Command } from 'commander';
+import type { Inventory } from '../model/host.ts';
+import { ProvisionError } from '../model/error.ts';
+import type { Lab } from '../lab/index.ts';
+
+interface LabOptions {
+  readonly inventory: readonly string[];
+  readonly install?: boolean;
+}
+
+const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+const print = (text: string): void => void process.stdout.write(text);
+const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
+
+// Loaded when needed: `provision --help` must not wait for YAML, zod and zx.
+const loadLab = () => import('../lab/index.ts');
+async function inventoryOf(options: LabOptions): Promise<Inventory> {
+  const { loadInventory } = await import('../inventory/load.ts');
+  return loadInventory([...options.inventory]);
+}
+
+async function runningLab(options: LabOptions): Promise<Lab> {
+  const { labOf } = await loadLab();
+  const lab = await labOf(await inventoryOf(options));
+  if (lab !== null) return lab;
+  throw new ProvisionError('lab-not-up', 'the lab of this inventory is not up', {
+    hint: `Type: sudo npx provision lab up -i ${options.inventory.join(' -i ')}`,
+  });
+}
+
+async function up(options: LabOptions): Promise<void> {
+  const { labUp } = await loadLab();
+  const started = Date.now();
+  const lab = await labUp(await inventoryOf(options), { install: options.install ?? false, progress });
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  progress(lab.wasUp ? 'the lab is already up' : `the lab is up (${lab.hosts.length} hosts, ${seconds} s)`);
+  print(`ssh -F ${lab.sshConfig} ${lab.hosts.find((host) => host.role !== 'probe')?.name ?? lab.hosts[0]?.name}\n`);
+}
+
+async function status(options: LabOptions): Promise<void> {
+  const { labStatus } = await loadLab();
+  const found = labStatus(await inventoryOf(options));
+  if (found === null) return print('down\n');
+  print(`${found.phase} ${found.id}\n`);
+  for (const host of found.hosts) print(`${host.name}\t${host.address}\t${host.image}\t${host.running ? 'running' : 'off'}\n`);
+}
+
+async function exec(name: string, argv: readonly string[], options: LabOptions): Promise<void> {
+  const { labShell } = await loadLab();
+  process.exitCode = await labShell(await runningLab(options), name, argv);
+}
+
+async function shell(name: string, options: LabOptions): Promise<void> {
+  const { labShell } = await loadLab();
+  process.exitCode = await labShell(await runningLab(options), name);
+}
+
+async function reboot(name: string, options: LabOptions): Promise<void> {
+  const { labReboot } = await loadLab();
+  await labReboot(await runningLab(options), name);
+  progress(`${name} is back`);
+}
+
+async function down(options: LabOptions): Promise<void> {
+  const { labDown } = await loadLab();
+  progress((await labDown(await inventoryOf(options))) ? 'the lab is down' : 'there is no lab of this inventory');
+}
+
+/** `provision lab …`: an inventory as real hosts on this machine. */
+export function labCommand(): Command {
+  const lab = new Command('lab')
+    .description('build an inventory as real systemd hosts on this Linux machine')
+    .enablePositionalOptions();
+  const verb = (name: string, description: string): Command =>
+    lab.command(name).description(description).requiredOption('-i, --inventory <source>', 'inventory file or directory; repeatable', collect);
+
+  verb('up', 'build it, or find it up')
+    .option('--install', 'install the packages that this machine lacks')
+    .action(up);
+  verb('status', 'what is there of it').action(status);
+  verb('exec', 'run a command as root inside a host').argument('<host>').argument('<command...>').passThroughOptions().action(exec);
+  verb('shell', 'a root shell inside a host').argument('<host>').action(shell);
+  verb('reboot', 'power a host off and boot it again').argument('<host>').action(reboot);
+  verb('down', 'remove it, and everything it made but the image cache').action(down);
+  return lab;
+}

@@ -1,0 +1,27 @@
+import type { Compiled } from '../engine/compile.ts';
+import { labExec } from '../lab/index.ts';
+import type { Lab } from '../lab/index.ts';
+
+export interface Drift {
+  readonly name: string;
+  readonly host: string;
+  readonly make: (lab: Lab) => Promise<void>;
+}
+
+/** What somebody might do to a host by hand, for each kind of resource that the playbook declares there. */
+const BY_RESOURCE: readonly (readonly [RegExp, string, readonly string[]])[] = [
+  [/^sysctl:/, 'forwarding switched off live', ['sysctl', '-qw', 'net.ipv4.ip_forward=0']],
+  [/^service:firewalld$/, 'firewalld stopped', ['systemctl', 'stop', 'firewalld.service']],
+  [/^firewalld-policy:/, 'the forwarding policy removed, permanently and live', ['sh', '-c', 'rm -f /etc/firewalld/policies/provision-*.xml && firewall-cmd --reload']],
+];
+
+/** The drifts that apply to the first host of the playbook. */
+export function driftsFor(compiled: Compiled): Drift[] {
+  const host = compiled.hosts[0] ?? '';
+  const ids = compiled.plays.flatMap((play) => play.resources.get(host) ?? []).map((resource) => resource.id);
+  return BY_RESOURCE.flatMap(([pattern, name, argv]) =>
+    ids.some((id) => pattern.test(id))
+      ? [{ name, host, make: async (lab: Lab) => void (await labExec(lab, host, [...argv])) }]
+      : [],
+  );
+}

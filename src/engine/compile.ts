@@ -1,0 +1,146 @@
+import { ProblemList, problemsOf, ProvisionError } from '../model/error.ts';
+import type { Check } from '../model/check.ts';
+import type { Host, Inventory } from '../model/host.ts';
+import type { CheckSpec, HostView, HostViews, Play, PlayContext, Playbook } from '../model/playbook.ts';
+import type { Resource } from '../model/resource.ts';
+import type { Render } from '../templating.ts';
+
+export interface CompiledPlay {
+  readonly name: string;
+  readonly batches: readonly (readonly string[])[];
+  readonly resources: ReadonlyMap<string, readonly Resource[]>;
+  readonly checks: readonly Check[];
+}
+
+export interface Compiled {
+  readonly playbook: string;
+  readonly plays: readonly CompiledPlay[];
+  /** Hosts that plays change, in inventory order. */
+  readonly hosts: readonly string[];
+  /** Hosts that are contacted only because a check is asked from them. */
+  readonly vantages: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface CompileInput {
+  readonly playbook: Playbook;
+  readonly inventory: Inventory;
+  readonly render: Render;
+  /** Hosts that a play's `hosts:` or `-l` selects. Throws `no-hosts-matched`. */
+  readonly select: (pattern: string) => readonly string[];
+  readonly limit: string | undefined;
+}
+
+const viewOf = (host: Host, vars = host.vars): HostView => ({
+  ansible_host: host.connection.address,
+  ...vars,
+  inventory_hostname: host.name,
+  group_names: host.groups,
+});
+
+/** `hosts.gw9` of an inventory without gw9 is an error with the names there are, not `undefined`. */
+function hostViews(inventory: Inventory): HostViews {
+  const views = Object.fromEntries([...inventory.hosts.values()].map((host) => [host.name, viewOf(host)]));
+  return new Proxy(views, {
+    get: (target, name) => {
+      if (typeof name !== 'string' || name in target) return Reflect.get(target, name) as unknown;
+      throw new ProvisionError('playbook', `The playbook asks for host ${name}, which is not in the inventory.`, {
+        hint: `Its hosts are: ${Object.keys(target).slice(0, 20).join(', ')}.`,
+      });
+    },
+  });
+}
+
+/** `serial: 2` or `"25%"` (of the hosts, at least one) → batches. */
+function batchesOf(hosts: readonly string[], serial: Play['serial'], play: string): string[][] {
+  const size =
+    typeof serial === 'string' && /^\d+%$/.test(serial)
+      ? Math.max(1, Math.floor((hosts.length * Number.parseInt(serial, 10)) / 100))
+      : Number(serial ?? hosts.length);
+  if (hosts.length > 0 && (!Number.isInteger(size) || size < 1)) {
+    throw new ProvisionError('playbook', `serial of ${play} is ${String(serial)}.`, { hint: 'Give a whole number or a percentage, for example serial: 1 or "25%".' });
+  }
+  const batches: string[][] = [];
+  for (let at = 0; at < hosts.length; at += size) batches.push(hosts.slice(at, at + size));
+  return batches;
+}
+
+/** The same resource declared twice counts once; two different ones of one name cannot both hold. */
+function withoutTwins(resources: readonly Resource[], host: string): Resource[] {
+  const byId = new Map<string, Resource>();
+  for (const resource of resources) {
+    const twin = byId.get(resource.id);
+    if (!twin) byId.set(resource.id, resource);
+    else if (twin.declared === null || twin.declared !== resource.declared) {
+      throw new ProvisionError('playbook', `${resource.id} is declared twice for ${host}, and differently.`, { hint: 'Let one role declare it.' });
+    }
+  }
+  return [...byId.values()];
+}
+
+/** Checks of several hosts often are the same question: each is asked once. */
+function unique(checks: readonly Check[]): Check[] {
+  const seen = new Map(checks.map((check) => [JSON.stringify([check.name, check.from, check.kind, check.to, check.expect]), check]));
+  return [...seen.values()];
+}
+
+function compilePlay(play: Play, index: number, hosts: readonly string[], input: CompileInput, views: HostViews): CompiledPlay {
+  const name = play.name ?? play.roles.map((role) => role.name).join(', ') ?? `play ${index + 1}`;
+  const context: PlayContext = { hosts: views, groups: Object.fromEntries(input.inventory.groups), play: hosts };
+  const specs: CheckSpec[] = [];
+  const resources = new Map<string, readonly Resource[]>();
+  for (const hostName of hosts) {
+    const host = input.inventory.hosts.get(hostName);
+    if (!host) continue;
+    const vars = { ...host.vars, ...play.vars };
+    const built = play.roles.map((role) => role.build({ ...context, host, vars, template: input.render }));
+    resources.set(hostName, withoutTwins(built.flatMap((result) => result.resources), hostName));
+    specs.push(...built.flatMap((result) => result.checks ?? []));
+  }
+  const checks = unique([...specs, ...(play.checks ?? [])].flatMap((spec) => spec(context)));
+  return { name, batches: batchesOf(hosts, play.serial, name), resources, checks };
+}
+
+/**
+ * Playbook and inventory → what each host should have and what will be asked to prove it. Local and pure but for
+ * reading templates. Throws a `ProblemList` with everything that is wrong.
+ */
+export function compile(input: CompileInput): Compiled {
+  const { playbook, inventory } = input;
+  const limited = input.limit === undefined ? null : new Set(input.select(input.limit));
+  const views = hostViews(inventory);
+  const problems: ProvisionError[] = [];
+  const plays = playbook.plays.flatMap((play, index) => {
+    try {
+      const hosts = input.select(play.hosts).filter((host) => limited === null || limited.has(host));
+      return [compilePlay(play, index, hosts, input, views)];
+    } catch (error) {
+      const found = problemsOf(error);
+      problems.push(...found.map((problem) => (problem.code === 'internal' ? brokenPlaybook(problem, play, index) : problem)));
+      return [];
+    }
+  });
+  if (problems.length > 0) throw new ProblemList(problems);
+  const inPlays = new Set(plays.flatMap((play) => play.batches.flat()));
+  if (inPlays.size === 0) {
+    throw new ProvisionError('no-hosts-matched', `No host of the playbook is left${input.limit === undefined ? '' : ` by -l ${input.limit}`}.`, { hint: 'Look at the names and groups of the inventory file.' });
+  }
+  const asked = new Set(plays.flatMap((play) => play.checks.map((check) => check.from)));
+  const inOrder = [...inventory.hosts.keys()];
+  return {
+    playbook: playbook.name,
+    plays,
+    hosts: inOrder.filter((host) => inPlays.has(host)),
+    vantages: inOrder.filter((host) => !inPlays.has(host) && asked.has(host)),
+    warnings: inventory.warnings.map(({ message, place }) => (place ? `${place.file}:${place.line ?? 1}: ${message}` : message)),
+  };
+}
+
+/** A TypeError in a user's function (`hosts.gw1.eips.offcie.public`) is the playbook's, not ours. */
+function brokenPlaybook(problem: ProvisionError, play: Play, index: number): ProvisionError {
+  const name = play.name ?? `play ${index + 1}`;
+  return new ProvisionError('playbook', `${name} of the playbook failed: ${problem.message}`, {
+    hint: 'A value it reads may not be in the inventory; look at the functions of its roles and checks.',
+    cause: problem.cause,
+  });
+}

@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { ProvisionError } from '../model/error.ts';
+
+/**
+ * What a host prints is framed: every line of ours starts with `@@` and a random word of this run, so that no banner,
+ * message of the day or hostile text can pass for it. Payloads are base64 with their length.
+ */
+export const newNonce = (): string => randomBytes(8).toString('hex');
+
+/** Shell functions that print frames. `section NAME FUNCTION` runs a function and frames its output and exit code. */
+export const frameFunctions = (nonce: string): string => `
+mark() { printf '@@${nonce} %s\\n' "$*"; }
+encode() { base64 | tr -d '\\n'; }
+frame() { mark "$1 \${#2} $2"; }
+section() { frame "$1" "$( { ( "$2" ) 2>/dev/null; printf 'x%s' "$?"; } | encode)"; }`;
+
+/** Words of each framed line, in order. */
+export function framedLines(stdout: string, nonce: string): string[][] {
+  const start = `@@${nonce} `;
+  return stdout
+    .split('\n')
+    .filter((line) => line.startsWith(start))
+    .map((line) => line.slice(start.length).split(' '));
+}
+
+/** The text of a frame; throws `probe-failed` when fewer bytes arrived than were sent. */
+export function decode(length: string | undefined, payload: string | undefined): string {
+  if (length === undefined || payload === undefined || Number(length) !== payload.length) {
+    throw new ProvisionError('probe-failed', 'A part of what the host sent did not arrive whole.', { hint: 'Run again; if it stays, look for what cuts the connection.' });
+  }
+  return Buffer.from(payload, 'base64').toString('utf8');
+}
+
+/** `textx0` → text and exit code. */
+export function textAndCode(decoded: string): { stdout: string; code: number } {
+  const at = decoded.lastIndexOf('x');
+  return { stdout: decoded.slice(0, at), code: Number(decoded.slice(at + 1)) };
+}

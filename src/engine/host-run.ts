@@ -1,0 +1,106 @@
+import { performance } from 'node:perf_hooks';
+import { problemsOf } from '../model/error.ts';
+import type { ProvisionError } from '../model/error.ts';
+import type { CheckResult } from '../model/check.ts';
+import type { Phase } from '../model/event.ts';
+import type { HostReport, HostStatus, ReportedError } from '../model/report.ts';
+import type { ResourceChange } from '../model/resource.ts';
+import type { Session, Target, Transport } from '../model/transport.ts';
+import type { ProbeResult } from './probe-script.ts';
+
+/** `error` as a report holds it. */
+export function reported(error: ProvisionError): ReportedError {
+  const { place } = error;
+  return {
+    code: error.code,
+    message: error.message,
+    hint: error.hint ?? '',
+    ...(place ? { file: place.file } : {}),
+    ...(place?.line === undefined ? {} : { line: place.line }),
+    ...(place?.column === undefined ? {} : { column: place.column }),
+  };
+}
+
+/** Everything one run knows about one host. The only mutable thing of the engine; one owner: the run. */
+export class HostRun {
+  readonly target: Target;
+  status: HostStatus = 'ok';
+  cause: string | undefined;
+  error: ProvisionError | undefined;
+  /** What the host was when last read; null = it could not be read. */
+  probe: ProbeResult | null = null;
+  /** The newest connection that works; later scripts go over it. */
+  session: Session | null = null;
+  /** Set when something changed since `probe`. */
+  stale = false;
+  readonly changes: ResourceChange[] = [];
+  /** How many resources are declared for it. */
+  resources = 0;
+  readonly checks = new Map<string, CheckResult>();
+  readonly timings: Record<string, number> = {};
+  private readonly sessions: Session[] = [];
+
+  constructor(target: Target) {
+    this.target = target;
+  }
+
+  get name(): string {
+    return this.target.name;
+  }
+
+  /** Always a new connection; the one before stays open until this one stands: it may still be the way to undo. */
+  async connect(transport: Transport, signal: AbortSignal | undefined): Promise<Session> {
+    const session = await transport.connect(this.target, signal);
+    this.sessions.push(session);
+    const before = this.session;
+    this.session = session;
+    await before?.close();
+    return session;
+  }
+
+  /** Nothing more is to be done there for now. */
+  async release(): Promise<void> {
+    await this.session?.close();
+    this.session = null;
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.allSettled(this.sessions.map((session) => session.close()));
+  }
+
+  fail(status: HostStatus, thrown: unknown): void {
+    this.status = status;
+    this.error = problemsOf(thrown)[0];
+  }
+
+  async timed<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.timings[phase] = Math.round((this.timings[phase] ?? 0) + performance.now() - start);
+    }
+  }
+
+  report(): HostReport {
+    const sum = (key: 'execs' | 'jumps' | 'bytesIn' | 'bytesOut'): number =>
+      this.sessions.reduce((total, session) => total + session.counts[key], 0);
+    return {
+      name: this.name,
+      status: this.status,
+      resources: this.resources,
+      ...(this.cause === undefined ? {} : { cause: { host: this.cause } }),
+      changes: this.changes.flatMap((change) => change.changes),
+      checks: [...this.checks.values()],
+      ssh: {
+        connections: this.sessions.length,
+        execs: sum('execs'),
+        jumps: sum('jumps'),
+        bytesIn: sum('bytesIn'),
+        bytesOut: sum('bytesOut'),
+      },
+      timings: this.timings,
+      ...(this.error ? { error: reported(this.error) } : {}),
+    };
+  }
+}

@@ -1,0 +1,112 @@
+import type { Check } from '../model/check.ts';
+import { ProvisionError } from '../model/error.ts';
+import type { Facts, ProbeOutput, Resource } from '../model/resource.ts';
+import { decode, frameFunctions, framedLines, textAndCode } from './frame.ts';
+
+export interface CheckOutput {
+  readonly output: string;
+  readonly code: number;
+}
+
+export interface ProbeResult {
+  readonly facts: Facts;
+  readonly outputs: ReadonlyMap<string, ProbeOutput>;
+  readonly checks: readonly CheckOutput[];
+}
+
+const FACTS = `
+hostname
+uname -r
+cat /proc/1/comm
+printf '%s\\n' "\${SSH_CONNECTION:-}"
+ip -6 route show default 2>/dev/null | head -n 1 | grep -c . || true
+cat /etc/os-release 2>/dev/null || true`;
+
+/** Asks again after a failure that may pass; 0 and 69 are final. */
+const ASK = `
+ask() {
+  tries=0
+  while :; do
+    said=$( ( "$1" ) 2>/dev/null ); code=$?; tries=$((tries + 1))
+    case $code in 0 | 69) break ;; esac
+    [ "$tries" -gt "$2" ] && break
+    sleep 1
+  done
+  printf '%sx%s' "$said" "$code" | encode
+}`;
+
+const distinct = (resources: readonly Resource[]): string[] => [...new Set(resources.map((resource) => resource.probe))];
+
+/**
+ * One script that reads everything of a host in one exec: facts, the probe of every resource (equal texts once), and
+ * the checks asked from this host, which run beside it. All in functions, called by the last line: a script cut off
+ * on its way runs nothing. `retry` is for checks after a change; before one, TCP's own second SYN is enough.
+ */
+export function probeScript(resources: readonly Resource[], checks: readonly Check[], nonce: string, retry: boolean): string {
+  const probes = distinct(resources);
+  return [
+    'LC_ALL=C; export LC_ALL',
+    'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH',
+    frameFunctions(nonce),
+    ASK,
+    `facts() {${FACTS}\n}`,
+    ...probes.map((text, index) => `probe_${index}() {\n${text}\n}`),
+    ...checks.map((check, index) => `check_${index}() {\n${check.script}\n}`),
+    'main() {',
+    'umask 077',
+    'mark begin',
+    ...(checks.length > 0 ? ['answers=$(mktemp -d) || exit 1', `trap 'rm -rf "$answers"' EXIT`] : []),
+    ...checks.map((check, index) => `ask check_${index} ${retry ? check.retries : 0} > "$answers/${index}" &`),
+    'section facts facts',
+    ...probes.map((_text, index) => `section probe_${index} probe_${index}`),
+    ...(checks.length > 0 ? ['wait'] : []),
+    ...checks.map((_check, index) => `frame check_${index} "$(cat "$answers/${index}")"`),
+    'mark end',
+    '}',
+    'main </dev/null',
+    '',
+  ].join('\n');
+}
+
+function parseFacts(text: string): Facts {
+  const [hostname = '', kernel = '', init = '', ssh = '', ipv6 = '0', ...release] = text.split('\n');
+  const os = Object.fromEntries(
+    release.flatMap((line): [string, string][] => {
+      const match = /^([A-Z_]+)="?([^"]*)"?$/.exec(line);
+      return match?.[1] ? [[match[1], match[2] ?? '']] : [];
+    }),
+  );
+  const connection = /^(\S+) \d+ \S+ (\d+)$/.exec(ssh);
+  return {
+    hostname,
+    kernel,
+    init,
+    os: { id: os['ID'] ?? '', like: (os['ID_LIKE'] ?? '').split(' ').filter(Boolean), version: os['VERSION_ID'] ?? '' },
+    sshPort: connection?.[2] ? Number(connection[2]) : null,
+    sshClient: connection?.[1] ?? null,
+    ipv6Route: ipv6 !== '0',
+  };
+}
+
+/** What `probeScript` printed → facts, outputs per resource id, answers per check. Throws `probe-failed`. */
+export function parseProbe(stdout: string, resources: readonly Resource[], checks: readonly Check[], nonce: string): ProbeResult {
+  const lines = framedLines(stdout, nonce);
+  if (!lines.some(([word]) => word === 'end')) {
+    throw new ProvisionError('probe-failed', 'The host stopped in the middle of being read.', { hint: 'Run again with -vvv to see what it printed.' });
+  }
+  const frames = new Map(lines.map(([name = '', length, payload]) => [name, { length, payload }]));
+  const read = (name: string) => {
+    const frame = frames.get(name);
+    return textAndCode(decode(frame?.length, frame?.payload));
+  };
+  const probes = distinct(resources);
+  const outputs = new Map(resources.map((resource) => [resource.id, read(`probe_${probes.indexOf(resource.probe)}`)]));
+  return {
+    facts: parseFacts(read('facts').stdout),
+    outputs,
+    checks: checks.map((_check, index) => {
+      const { stdout: output, code } = read(`check_${index}`);
+      return { output, code };
+    }),
+  };
+}

@@ -1,0 +1,106 @@
+import type { Check, CheckResult } from '../model/check.ts';
+import { ERROR_EXIT_CODES } from '../model/error.ts';
+import type { Resource } from '../model/resource.ts';
+import type { Session, Target } from '../model/transport.ts';
+import { asked, judge } from './checks.ts';
+import { newNonce } from './frame.ts';
+import type { HostRun } from './host-run.ts';
+import { parseProbe, probeScript } from './probe-script.ts';
+import type { CheckOutput, ProbeResult } from './probe-script.ts';
+import { runScript } from './remote-shell.ts';
+import type { Context } from './run.ts';
+
+const PROBE_TIMEOUT_MS = 120_000;
+export const CONTROLLER = 'controller';
+
+/** The key of a check's result: the same question from the same place. */
+export const checkKey = ({ name, from, to }: Pick<Check, 'name' | 'from' | 'to'>): string => `${from}\n${name}\n${to}`;
+
+/** Everything that any play declares for a host, each resource once. */
+const resourcesOf = ({ compiled }: Context, host: string): Resource[] => {
+  const all = compiled.plays.flatMap((play) => play.resources.get(host) ?? []);
+  return [...new Map(all.map((resource) => [resource.id, resource])).values()];
+};
+
+export const checksFrom = ({ compiled }: Context, from: string): Check[] =>
+  compiled.plays.flatMap((play) => play.checks).filter((check) => check.from === from);
+
+/** One exec: reads the host and asks the checks that ride along. */
+export async function readHost(session: Session, target: Target, resources: readonly Resource[], checks: readonly Check[], retry: boolean): Promise<ProbeResult> {
+  const nonce = newNonce();
+  const waits = checks.reduce((longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000), 0);
+  const { stdout } = await runScript(session, target, probeScript(resources, checks, nonce, retry), nonce, {
+    timeoutMs: PROBE_TIMEOUT_MS + waits,
+  });
+  return parseProbe(stdout, resources, checks, nonce);
+}
+
+/** Where the result of a check is kept: at the host that asked; the controller's at the first host of the run. */
+export function keep(context: Context, result: CheckResult): void {
+  const owner = result.from === CONTROLLER ? context.compiled.hosts[0] : result.from;
+  context.runs.get(owner ?? '')?.checks.set(checkKey(result), result);
+  context.emit({ type: 'check-done', result });
+}
+
+export function record(context: Context, checks: readonly Check[], answers: readonly (CheckOutput | null)[]): void {
+  checks.forEach((check, index) => keep(context, judge(check, answers[index] ?? null, null)));
+}
+
+async function probeHost(context: Context, host: HostRun): Promise<void> {
+  const checks = asked(checksFrom(context, host.name), ['always']);
+  context.emit({ type: 'phase-started', host: host.name, phase: 'probe' });
+  try {
+    const session = await host.connect(context.transport, context.signal);
+    host.probe = await readHost(session, host.target, resourcesOf(context, host.name), checks, false);
+    record(context, checks, host.probe.checks);
+    if (context.compiled.vantages.includes(host.name)) await host.release();
+    if (host.probe.facts.ipv6Route) {
+      context.emit({ type: 'warning', host: host.name, message: 'has a global IPv6 route: IPv6 traffic bypasses the rules of this version' });
+    }
+  } catch (error) {
+    host.fail('failed', error);
+    if (host.error && ERROR_EXIT_CODES[host.error.code] === 4) host.status = 'unreachable';
+    record(context, checks, []);
+    if (host.error) context.emit({ type: 'host-failed', host: host.name, error: host.error });
+  }
+}
+
+/** Checks asked from the controller run in a shell of its own machine. */
+export async function askController(context: Context, checks: readonly Check[], retry: boolean): Promise<readonly CheckOutput[]> {
+  if (checks.length === 0) return [];
+  const target: Target = {
+    name: CONTROLLER,
+    connection: { address: CONTROLLER, become: false, jumps: [], hostKeys: [], via: 'local' },
+    jumps: [],
+  };
+  const session = await context.controller.connect(target);
+  try {
+    return (await readHost(session, target, [], checks, retry)).checks;
+  } finally {
+    await session.close();
+  }
+}
+
+/** Reads all hosts at once: one connection and one exec each. */
+export async function probeAll(context: Context): Promise<void> {
+  const hosts = [...context.runs.values()];
+  const own = asked(checksFrom(context, CONTROLLER), ['always']);
+  await Promise.all([
+    ...hosts.map((host) => context.limit(() => host.timed('probe', () => probeHost(context, host)))),
+    context.limit(async () => record(context, own, await askController(context, own, false).catch(() => []))),
+  ]);
+}
+
+/** Reads a host again that an earlier play of this run has changed. */
+export async function reprobe(context: Context, host: HostRun): Promise<void> {
+  await host.timed('probe', async () => {
+    try {
+      const session = host.session ?? (await host.connect(context.transport, context.signal));
+      host.probe = await readHost(session, host.target, resourcesOf(context, host.name), [], false);
+      host.stale = false;
+    } catch (error) {
+      host.fail('failed', error);
+      host.probe = null;
+    }
+  });
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import pLimit from 'p-limit';
+import type { Emit } from '../model/event.ts';
+import type { HostReport } from '../model/report.ts';
+import type { Target, Transport } from '../model/transport.ts';
+import { applyBatch } from './apply.ts';
+import type { Compiled, CompiledPlay } from './compile.ts';
+import { HostRun } from './host-run.ts';
+import { exitCodeOf } from './outcome.ts';
+import { planHost } from './plan.ts';
+import { probeAll, reprobe } from './probe.ts';
+import { settleBatch } from './verify.ts';
+
+export interface RunOptions {
+  /** Stop after plan; the apply code is never reached. */
+  readonly check: boolean;
+  /** Hosts worked on at the same time. */
+  readonly forks: number;
+}
+
+export interface RunDependencies {
+  /** Inventory hosts by name. */
+  readonly targets: ReadonlyMap<string, Target>;
+  readonly transport: Transport;
+  /** For checks asked from the controller itself. */
+  readonly controller: Transport;
+  readonly emit: Emit;
+  /** Aborted when the operator wants to stop: nothing new is started. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunResult {
+  readonly runId: string;
+  readonly hosts: readonly HostReport[];
+  readonly exitCode: number;
+}
+
+export interface Context extends RunDependencies {
+  readonly options: RunOptions;
+  readonly runs: ReadonlyMap<string, HostRun>;
+  readonly compiled: Compiled;
+  readonly limit: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** Eight random bytes behind a date: sorts by time, and cannot be guessed. */
+export const newRunId = (now = new Date()): string =>
+  `${now.toISOString().replaceAll(/[-:]|\.\d+Z$/g, '')}-${randomBytes(4).toString('hex')}`;
+
+async function runBatch(context: Context, play: CompiledPlay, hosts: readonly HostRun[]): Promise<'ok' | 'failed'> {
+  const ready = hosts.filter((host) => host.probe !== null && host.status !== 'failed');
+  await Promise.all(ready.filter((host) => host.stale).map((host) => context.limit(() => reprobe(context, host))));
+  const planned = ready.map((host) => ({ host, plan: planHost(context, play, host) }));
+  const changing = planned.filter(({ plan }) => plan.length > 0);
+  await Promise.all(planned.filter(({ plan }) => plan.length === 0).map(({ host }) => host.release()));
+  if (changing.length === 0 || context.options.check) return 'ok';
+  if (context.signal?.aborted) {
+    changing.forEach(({ host }) => (host.status = 'skipped'));
+    return 'failed';
+  }
+  const applied = await applyBatch(context, changing);
+  return settleBatch(context, play, applied);
+}
+
+/** probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake. */
+export async function run(compiled: Compiled, options: RunOptions, dependencies: RunDependencies): Promise<RunResult> {
+  const { emit, targets } = dependencies;
+  const runId = newRunId();
+  const names = [...compiled.hosts, ...compiled.vantages];
+  const runs = new Map(
+    names.flatMap((name): [string, HostRun][] => {
+      const target = targets.get(name);
+      if (!target) return [];
+      const host = new HostRun(target);
+      host.resources = compiled.plays.reduce((sum, play) => sum + (play.resources.get(name)?.length ?? 0), 0);
+      return [[name, host]];
+    }),
+  );
+  const context: Context = { ...dependencies, options, runs, compiled, limit: pLimit(options.forks) };
+  emit({ type: 'run-started', runId, playbook: compiled.playbook, check: options.check, hosts: compiled.hosts, vantages: compiled.vantages });
+  compiled.warnings.forEach((message) => emit({ type: 'warning', message }));
+  try {
+    await probeAll(context);
+    let stopped = false;
+    for (const play of compiled.plays) {
+      for (const [index, batch] of play.batches.entries()) {
+        const hosts = batch.flatMap((name) => runs.get(name) ?? []);
+        if (stopped) {
+          hosts.filter((host) => host.status === 'ok').forEach((host) => (host.status = 'skipped'));
+          continue;
+        }
+        emit({ type: 'play-started', play: play.name, hosts: batch, batch: index + 1, batches: play.batches.length });
+        stopped = (await runBatch(context, play, hosts)) === 'failed';
+      }
+    }
+  } finally {
+    await Promise.all([...runs.values()].map((host) => host.closeAll()));
+  }
+  const hosts = names.flatMap((name) => runs.get(name)?.report() ?? []);
+  const exitCode = exitCodeOf(hosts, options.check);
+  hosts.forEach((report) => emit({ type: 'host-finished', host: report.name, report }));
+  emit({ type: 'run-finished', exitCode, hosts });
+  return { runId, hosts, exitCode };
+}

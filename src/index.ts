@@ -1,0 +1,22 @@
+/** The public API: what `import … from 'provision'` gives to playbooks, inventories, and own roles. */
+export { play, playbook } from './playbook/define.ts';
+export { natGateway } from './roles/nat-gateway.ts';
+export { defineRole } from './roles/define.ts';
+export { egress, noEgress, reach } from './checks/index.ts';
+export {
+  command,
+  defineResource,
+  file,
+  firewalldPolicy,
+  firewalldZone,
+  packageInstalled,
+  service,
+  sysctl,
+} from './resources/index.ts';
+export { quote, sh } from './shell/quote.ts';
+export { ProvisionError } from './model/error.ts';
+export type { Check, CheckResult } from './model/check.ts';
+export type { Host } from './model/host.ts';
+export type { CheckSpec, Play, PlayContext, Playbook, Role, RoleContext, RoleResult } from './model/playbook.ts';
+export type { Report } from './model/report.ts';
+export type { Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';

@@ -1,0 +1,45 @@
+import type { HostVariables } from '../../roles/variables/index.ts';
+import { addressOf } from '../../roles/variables/ipv4.ts';
+import { lintEgress, lintListeners, lintZones } from './apps.ts';
+import type { Lint, LintInput } from './lint.ts';
+import { lintBandwidth, lintNat } from './nat.ts';
+import { lintEips, lintNetworks, lintNics, nicAddresses } from './networks.ts';
+
+export type { Lint, LintInput } from './lint.ts';
+
+const LINTS = [
+  lintNetworks,
+  lintNics,
+  lintEips,
+  lintNat,
+  lintBandwidth,
+  lintZones,
+  lintEgress,
+  lintListeners,
+];
+
+/** Everything about one host that does not fit together. */
+export const lintHost = (input: LintInput): Lint[] => LINTS.flatMap((lint) => [...lint(input)]);
+
+/** Addresses that NICs of several hosts of one network have. */
+export function lintAcrossHosts(
+  hosts: readonly { readonly name: string; readonly vars: Readonly<HostVariables> }[],
+): { host: string; lint: Lint }[] {
+  const owner = new Map<string, string>();
+  const found: { host: string; lint: Lint }[] = [];
+  for (const { name, vars } of hosts) {
+    if (!vars.nics) continue;
+    for (const { nic, block, path } of nicAddresses(vars.nics)) {
+      const address = addressOf(block);
+      // Separate networks may well use the same addresses.
+      const key = `${vars.nics[nic]?.network ?? ''} ${address}`;
+      const before = owner.get(key);
+      if (before === undefined) owner.set(key, name);
+      else if (before !== name) {
+        const message = `${address} already is an address of the host ${before}`;
+        found.push({ host: name, lint: { path, message, hint: 'Give each host addresses of its own.' } });
+      }
+    }
+  }
+  return found;
+}

@@ -1,0 +1,117 @@
+import { contains } from '../../roles/variables/ipv4.ts';
+import { portRanges } from '../../roles/variables/ports.ts';
+import type { DnatEntry, HostVariables } from '../../roles/variables/index.ts';
+import type { Path } from '../document.ts';
+import { collisions, doubleNames, unknownName } from './lint.ts';
+import type { Lint, LintInput, Stretch } from './lint.ts';
+
+/** The translation tables of a gateway: EIPs that there are, no entry in another's way, addresses of known networks. */
+export function lintNat({ vars, broken }: LintInput): Lint[] {
+  const { nat, eips, networks } = vars;
+  if (!nat) return [];
+  const lints: Lint[] = [];
+  const eip = (path: Path, name: string): void => {
+    if (!broken.has('eips')) lints.push(...unknownName(path, 'EIP', name, eips, 'eips'));
+  };
+  nat.masquerade.forEach((source, index) =>
+    lints.push(...inKnownNetwork(['nat', 'masquerade', index], source, networks)),
+  );
+  nat.snat.forEach((entry, index) => {
+    if (typeof entry.to === 'string') eip(['nat', 'snat', index, 'to'], entry.to);
+    else entry.to.forEach((name, member) => eip(['nat', 'snat', index, 'to', member], name));
+    lints.push(...inKnownNetwork(['nat', 'snat', index, 'source'], entry.source, networks));
+  });
+  nat.dnat.forEach((entry, index) => {
+    eip(['nat', 'dnat', index, 'eip'], entry.eip);
+    lints.push(...inKnownNetwork(['nat', 'dnat', index, 'to'], entry.to, networks));
+  });
+  lints.push(
+    ...doubleNames(
+      ['nat', 'dnat'],
+      'name',
+      nat.dnat.map(({ name }) => name),
+    ),
+  );
+  return [...lints, ...doubleSources(nat.snat), ...dnatCollisions(nat.dnat)];
+}
+
+function inKnownNetwork(path: Path, block: string, networks: HostVariables['networks']): Lint[] {
+  if (!networks || Object.values(networks).some(({ cidr }) => contains(cidr, block))) return [];
+  return [
+    {
+      path,
+      severity: 'warning',
+      message: `${block} is in no known network`,
+      hint: 'Declare its network, or mend the address',
+    },
+  ];
+}
+
+function doubleSources(entries: readonly { source: string }[]): Lint[] {
+  const first = new Map<string, number>();
+  return entries.flatMap(({ source }, index): Lint[] => {
+    const before = first.get(source);
+    if (before === undefined) {
+      first.set(source, index);
+      return [];
+    }
+    const message = `${source} already has entry ${before + 1} of nat.snat`;
+    return [
+      {
+        path: ['nat', 'snat', index, 'source'],
+        message,
+        hint: 'Write one entry; several EIPs go into its to: [a, b].',
+      },
+    ];
+  });
+}
+
+// An `any` entry gives way to entries of single ports (they are matched first), so it only meets other `any` entries.
+function dnatCollisions(entries: readonly DnatEntry[]): Lint[] {
+  const stretches = entries.flatMap((entry, index): Stretch[] => {
+    if (entry.protocol === 'any') return [{ lane: `${entry.eip} any`, from: 1, to: 65535, index }];
+    const protocols = entry.protocol === 'tcp+udp' ? ['tcp', 'udp'] : [entry.protocol];
+    const ranges = entry.port === undefined ? [] : portRanges(entry.port);
+    return protocols.flatMap((protocol) =>
+      ranges.map((range) => ({ lane: `${entry.eip} ${protocol}`, ...range, index })),
+    );
+  });
+  return collisions(stretches).map(({ earlier, later }) => {
+    const [eip = '', protocol = ''] = later.lane.split(' ');
+    const where =
+      protocol === 'any' ? 'everything' : `${protocol} port ${Math.max(earlier.from, later.from)}`;
+    const name = entries[earlier.index]?.name ?? '';
+    return {
+      path: ['nat', 'dnat', later.index, protocol === 'any' ? 'eip' : 'port'],
+      message: `${where} of ${eip} already goes to the entry ${name}`,
+      hint: 'Choose another port or EIP for one of them.',
+    };
+  });
+}
+
+/** Bandwidth packages: EIPs that there are, each in one package for a direction. */
+export function lintBandwidth({ vars: { bandwidth, eips }, broken }: LintInput): Lint[] {
+  if (!bandwidth) return [];
+  const lints = doubleNames(
+    ['bandwidth'],
+    'name',
+    bandwidth.map(({ name }) => name),
+  );
+  const member = new Map<string, string>();
+  bandwidth.forEach((entry, index) => {
+    const directions = entry.direction === 'both' ? ['egress', 'ingress'] : [entry.direction];
+    entry.eips.forEach((eip, position) => {
+      const path = ['bandwidth', index, 'eips', position];
+      if (!broken.has('eips')) lints.push(...unknownName(path, 'EIP', eip, eips, 'eips'));
+      const before = directions.map((direction) => member.get(`${direction} ${eip}`)).find(Boolean);
+      if (before !== undefined)
+        lints.push({
+          path,
+          message: `${eip} already is in the package ${before}`,
+          hint: 'An EIP is in one package at a time.',
+        });
+      for (const direction of directions) member.set(`${direction} ${eip}`, entry.name);
+    });
+  });
+  return lints;
+}

@@ -1,0 +1,139 @@
+import { hostVariables, VARIABLE_NAMES } from '../roles/variables/index.ts';
+import type { HostVariables, VariableName } from '../roles/variables/index.ts';
+import { closest } from './did-you-mean.ts';
+import { findString, pathText } from './document.ts';
+import type { Path } from './document.ts';
+import type { Definition, Definitions } from './groups.ts';
+import { explainIssues } from './issue-text.ts';
+import { lintAcrossHosts, lintHost } from './lints/index.ts';
+import type { Lint } from './lints/index.ts';
+import type { Problem, Problems } from './problems.ts';
+import { refuseAnsibleVariable, warnOfAnsibleVariable } from './refused-variables.ts';
+
+/** The outcome for one definition; the same one serves every host that it reaches. */
+interface Verdict {
+  readonly value: unknown;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/** A host whose variables have been looked at. */
+export interface CheckedHost {
+  readonly name: string;
+  readonly definitions: Definitions;
+  /** All variables; those that provision reads with their defaults filled in. */
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** Only those that provision reads and that are valid. */
+  readonly valid: Readonly<HostVariables>;
+}
+
+export interface Validator {
+  /** Every variable of a host by itself, then all together. */
+  host(name: string, definitions: Definitions): CheckedHost;
+  /** A definition that may not have reached any host: its mistakes count too. */
+  definition(definition: Definition): void;
+  /** What only several hosts together show. */
+  across(hosts: readonly CheckedHost[]): void;
+}
+
+const isRead = (key: string): key is VariableName => Object.hasOwn(hostVariables.shape, key);
+
+/** Variables that two groups of equal rank must not set differently: those that are provision's own. */
+export const OWN_VARIABLES: ReadonlySet<string> = new Set(
+  VARIABLE_NAMES.filter((key) => !key.startsWith('ansible_')),
+);
+
+/** Checks definitions against the schema, each once, and tells `problems` for which hosts they fail. */
+export function createValidator(problems: Problems): Validator {
+  const verdicts = new Map<Definition, Verdict>();
+  const judge = (definition: Definition, host?: string): Verdict => {
+    let verdict = verdicts.get(definition);
+    if (!verdict) {
+      verdict = judgeDefinition(definition);
+      verdicts.set(definition, verdict);
+    }
+    for (const problem of verdict.problems) problems.add({ ...problem, host });
+    for (const problem of verdict.warnings) problems.warn({ ...problem, host });
+    return verdict;
+  };
+  const tell = (lint: Lint, host: CheckedHost): void => {
+    const definition = host.definitions.get(String(lint.path[0]));
+    const problem = definition
+      ? problemAt(definition, lint.path.slice(1), lint)
+      : { message: lint.message, hint: lint.hint };
+    if (lint.severity === 'warning') problems.warn({ ...problem, host: host.name });
+    else problems.add({ ...problem, host: host.name });
+  };
+  return {
+    definition: (definition) => void (verdicts.has(definition) || judge(definition)),
+    host(name, definitions) {
+      const vars: Record<string, unknown> = {};
+      const valid: Record<string, unknown> = {};
+      const broken = new Set<string>();
+      for (const [key, definition] of definitions) {
+        const verdict = judge(definition, name);
+        vars[key] = verdict.value;
+        if (verdict.problems.length > 0) broken.add(key);
+        else if (isRead(key)) valid[key] = verdict.value;
+      }
+      const host: CheckedHost = { name, definitions, vars, valid };
+      for (const lint of lintHost({ vars: valid, broken })) tell(lint, host);
+      return host;
+    },
+    across(hosts) {
+      const byName = new Map(hosts.map((host) => [host.name, host]));
+      for (const { host, lint } of lintAcrossHosts(hosts.map(({ name, valid }) => ({ name, vars: valid })))) {
+        const checked = byName.get(host);
+        if (checked) tell(lint, checked);
+      }
+    },
+  };
+}
+
+function problemAt(
+  { key, origin }: Definition,
+  path: Path,
+  { message, hint, at }: Omit<Lint, 'path'>,
+): Problem {
+  const text = `${pathText([key, ...path])}: ${message}`;
+  return { message: text, hint, at, origin: { ...origin, path: [...origin.path, ...path] } };
+}
+
+function judgeDefinition(definition: Definition): Verdict {
+  const { key, value } = definition;
+  const refused = refuseAnsibleVariable(definition);
+  if (refused) return { value, problems: [refused], warnings: [] };
+  if (!isRead(key)) return { value, problems: [], warnings: warnOfStranger(definition) };
+
+  const jinja = findString(value, (text) => /\{\{|\{%/.test(text));
+  if (jinja) {
+    const message = 'Jinja templates ({{ … }}) are not supported in this version';
+    return {
+      value,
+      problems: [problemAt(definition, jinja.path, { message, hint: 'Write the value out.' })],
+      warnings: [],
+    };
+  }
+  const schema = hostVariables.shape[key];
+  // `nics:` with nothing below it is null: as if the key were not there would hide a slip of the indentation.
+  const result = schema.safeParse(value);
+  if (result.success) return { value: result.data, problems: [], warnings: [] };
+  const explained = explainIssues(result.error.issues, schema, value);
+  return { value, problems: explained.map((one) => problemAt(definition, one.path, one)), warnings: [] };
+}
+
+function warnOfStranger(definition: Definition): Problem[] {
+  const { key, origin } = definition;
+  const ansible = warnOfAnsibleVariable(definition);
+  if (ansible) return [ansible];
+  const near = closest(key, VARIABLE_NAMES);
+  if (near === undefined) return [];
+  return [
+    {
+      message: `${key} is not a variable that provision reads`,
+      hint: `Did you mean "${near}"?`,
+      origin,
+      at: 'key',
+    },
+  ];
+}

@@ -1,0 +1,153 @@
+import type * as YamlLibrary from 'yaml';
+import type { Document, LineCounter, Node, Pair, YAMLMap } from 'yaml';
+import type { Place } from '../model/error.ts';
+import { shownFile } from './document.ts';
+import type { Path, SourceDocument } from './document.ts';
+import type { Problems } from './problems.ts';
+import { inspectDialect } from './yaml-dialect.ts';
+
+// Room for thousands of hosts that share an anchor; what aliases of aliases could grow to is bounded by MOST_VALUES.
+const MOST_ALIASES = 20_000;
+const MOST_VALUES = 2_000_000;
+
+const HINTS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'Indent with spaces: YAML has no tabs.',
+  BAD_INDENT: 'Indent the keys of one mapping alike.',
+  MULTIPLE_DOCS: 'Keep one document in the file: take the second "---" out.',
+  MISSING_CHAR: 'Look for a bracket, a quote or a ":" that is missing before this place.',
+  BLOCK_AS_IMPLICIT_KEY: 'Look for a quote or an indentation that is missing before this place.',
+};
+
+/**
+ * Reads YAML 1.2 (core schema, with the merge key `<<` that Ansible has) and keeps where everything stands.
+ * What is wrong with the text goes to `problems`; undefined = nothing usable.
+ */
+export async function parseYamlDocument(
+  text: string,
+  file: string,
+  problems: Problems,
+): Promise<SourceDocument | undefined> {
+  const yaml = await import('yaml');
+  const shown = shownFile(file);
+  const lines = new yaml.LineCounter();
+  const tell = (message: string, offset: number, hint?: string, cause?: unknown): void =>
+    problems.add({ message, hint, place: placeAt(shown, lines, offset), text, cause });
+
+  if (text.startsWith('$ANSIBLE_VAULT;')) {
+    tell(
+      'this file is encrypted with ansible-vault, which is not supported in this version',
+      0,
+      'Decrypt it (ansible-vault view FILE), and keep secrets out of the inventory.',
+    );
+    return undefined;
+  }
+  let parsed: Document.Parsed;
+  try {
+    // uniqueKeys compares every key with every other one; inspectDialect looks them up instead.
+    parsed = yaml.parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      merge: true,
+      schema: 'core',
+    });
+  } catch (cause) {
+    tell(
+      `cannot read this as YAML: ${cause instanceof Error ? cause.message : String(cause)}`,
+      0,
+      'The file may be nested too deeply.',
+      cause,
+    );
+    return undefined;
+  }
+  for (const error of parsed.errors)
+    tell(error.message, error.pos[0], HINTS[error.code] ?? 'Mend the YAML here.', error);
+  for (const finding of inspectDialect(yaml, parsed, lines)) {
+    const problem = { ...finding, place: placeAt(shown, lines, finding.offset), text };
+    if (finding.severity === 'error') problems.add(problem);
+    else problems.warn(problem);
+  }
+  if (parsed.errors.length > 0) return undefined;
+
+  let data: unknown;
+  try {
+    data = parsed.toJS({ maxAliasCount: MOST_ALIASES });
+    if (countValues(data) > MOST_VALUES) throw new RangeError('aliases of aliases multiply');
+  } catch (cause) {
+    tell(
+      'the aliases (*name) of this file grow into millions of values',
+      0,
+      'Write the values out, or refer to fewer anchors.',
+      cause,
+    );
+    return undefined;
+  }
+  const place = (path: Path, part: 'key' | 'value' = 'value'): Place =>
+    placeAt(shown, lines, offsetOf(yaml, parsed, path, part));
+  return { file: shown, data, text, place };
+}
+
+function placeAt(file: string, lines: LineCounter, offset: number): Place {
+  const { line, col } = lines.linePos(offset);
+  return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+/** How many values there are when every alias is written out. Throws RangeError on an alias inside its own anchor. */
+function countValues(value: unknown, known = new Map<object, number>()): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  const before = known.get(value);
+  if (before !== undefined) {
+    if (before < 0) throw new RangeError('an alias stands inside its own anchor');
+    return before;
+  }
+  known.set(value, -1);
+  let count = 1;
+  for (const inner of Object.values(value)) count += countValues(inner, known);
+  known.set(value, count);
+  return count;
+}
+
+type Yaml = typeof YamlLibrary;
+
+function resolve(yaml: Yaml, document: Document.Parsed, node: unknown): unknown {
+  return yaml.isAlias(node) ? node.resolve(document) : node;
+}
+
+function offsetOf(yaml: Yaml, document: Document.Parsed, path: Path, part: 'key' | 'value'): number {
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? 0;
+  for (const [index, step] of path.entries()) {
+    const container = resolve(yaml, document, node);
+    if (yaml.isMap(container)) {
+      const pair = findPair(yaml, document, container, String(step));
+      if (!pair) return offset;
+      const keyOffset = startOf(pair.key) ?? offset;
+      // An empty value has no place of its own: its key stands for it.
+      const empty = pair.value === null || (yaml.isScalar(pair.value) && pair.value.value === null);
+      const wantsKey = empty || (part === 'key' && index === path.length - 1);
+      offset = wantsKey ? keyOffset : (startOf(pair.value) ?? keyOffset);
+      node = pair.value;
+    } else if (yaml.isSeq(container)) {
+      node = container.items[Number(step)];
+      offset = startOf(node) ?? offset;
+    } else return offset;
+  }
+  return offset;
+}
+
+function findPair(yaml: Yaml, document: Document.Parsed, map: YAMLMap, key: string): Pair | undefined {
+  const named = (wanted: string) => (pair: Pair) =>
+    yaml.isScalar(pair.key) && String(pair.key.value) === wanted;
+  const own = map.items.findLast(named(key));
+  if (own) return own;
+  const merged = resolve(yaml, document, map.items.find(named('<<'))?.value);
+  const sources: unknown[] = yaml.isSeq(merged) ? merged.items : [merged];
+  for (const source of sources) {
+    const inner = resolve(yaml, document, source);
+    const found = yaml.isMap(inner) ? findPair(yaml, document, inner, key) : undefined;
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const startOf = (node: unknown): number | undefined => (node as Node | null | undefined)?.range?.[0];

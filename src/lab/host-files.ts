@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto';
+import type { ImageFile } from './image-recipe.ts';
+import type { LabHost, LabNic } from './plan.ts';
+
+/** What networkd reads; only the first NIC leads out, as on a cloud's server. */
+function networkFile(nic: LabNic, isFirst: boolean): ImageFile {
+  const lines = [
+    '[Match]',
+    `Name=${nic.name}`,
+    '',
+    '[Network]',
+    'DHCP=no',
+    'IPv6AcceptRA=no',
+    ...nic.addresses.map((address) => `Address=${address}`),
+    ...(isFirst ? ['', '[Route]', `Gateway=${nic.router}`, 'GatewayOnLink=yes'] : []),
+  ];
+  return { path: `/etc/systemd/network/10-${nic.name}.network`, text: `${lines.join('\n')}\n`, mode: 0o644 };
+}
+
+/** Files that make a copy of the image this host. Every value in them was checked by the plan. */
+export function hostFiles(host: LabHost, key: { readonly private: string; readonly public: string }): ImageFile[] {
+  const file = (path: string, text: string, mode = 0o644): ImageFile => ({ path, text, mode });
+  return [
+    file('/etc/hostname', `${host.hostname}\n`),
+    // Without its own name here every sudo waits for DNS.
+    file('/etc/hosts', `127.0.0.1\tlocalhost\n127.0.1.1\t${host.hostname}\n::1\tlocalhost ip6-localhost\n`),
+    file('/etc/machine-id', `${randomBytes(16).toString('hex')}\n`, 0o444),
+    file('/etc/ssh/ssh_host_ed25519_key', key.private, 0o600),
+    file('/etc/ssh/ssh_host_ed25519_key.pub', key.public),
+    ...(host.sshPort === 22 ? [] : [file('/etc/ssh/sshd_config.d/lab.conf', `Port ${host.sshPort}\n`)]),
+    ...(host.user === 'root' ? [] : [file('/etc/sudoers.d/lab', `${host.user} ALL=(ALL:ALL) NOPASSWD: ALL\n`, 0o440)]),
+    ...host.nics.map((nic, index) => networkFile(nic, index === 0)),
+  ];
+}

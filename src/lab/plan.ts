@@ -1,0 +1,132 @@
+import type { Host, Inventory } from '../model/host.ts';
+import { ProblemList, ProvisionError } from '../model/error.ts';
+import type { Range } from './ipv4.ts';
+import { numberToIpv4, overlaps, rangeOf } from './ipv4.ts';
+import { readHost } from './plan-host.ts';
+import { readNetworks } from './plan-networks.ts';
+import { checkAddresses, chooseGateways } from './plan-whole.ts';
+import { servedPorts } from './plan-serve.ts';
+
+export interface LabNetwork {
+  readonly name: string;
+  readonly cidr: string;
+  readonly gateway: string;
+  /** Where the route table sends what leaves the network without an EIP; null = nowhere. */
+  readonly gatewayHost: string | null;
+}
+
+export interface LabEip {
+  readonly name: string;
+  readonly public: string;
+  readonly private: string;
+}
+
+export interface LabNic {
+  readonly host: string;
+  readonly name: string;
+  /** Counted over the whole lab; its link in the fabric is named by it. */
+  readonly index: number;
+  /** null = outside all networks. */
+  readonly network: string | null;
+  /** `a.b.c.d/nn`, the primary one first. */
+  readonly addresses: readonly string[];
+  readonly mac: string;
+  readonly router: string;
+  readonly eips: readonly LabEip[];
+}
+
+export type LabRole = 'probe' | 'gateway' | 'plain';
+
+export interface LabHost {
+  readonly name: string;
+  readonly index: number;
+  readonly hostname: string;
+  readonly role: LabRole;
+  readonly image: 'bare' | 'full';
+  readonly user: string;
+  /** What the inventory connects to: `ansible_host`. */
+  readonly address: string;
+  readonly sshPort: number;
+  readonly nics: readonly LabNic[];
+  /** TCP ports where the echo service answers. */
+  readonly serve: readonly number[];
+  /** Is the one to route for its network when there are several gateways. */
+  readonly defaultRoute: boolean;
+}
+
+/** Where the operator stands: one address inside hosts see directly, one for everything else. */
+export interface LabController {
+  readonly fabric: string;
+  readonly direct: string;
+  readonly public: string;
+}
+
+/** Everything `lab up` makes, as plain data. */
+export interface LabPlan {
+  readonly networks: readonly LabNetwork[];
+  readonly hosts: readonly LabHost[];
+  readonly controller: LabController;
+}
+
+/** Every address the inventory uses stays free of the operator's own: benchmarking space of RFC 2544. */
+function chooseController(taken: readonly Range[]): LabController {
+  const { first, last } = rangeOf('198.18.0.0', 15);
+  for (let base = first; base < last; base += 256) {
+    if (taken.some((range) => overlaps(range, { first: base, last: base + 255 }))) continue;
+    return { fabric: numberToIpv4(base + 1), direct: numberToIpv4(base + 2), public: numberToIpv4(base + 3) };
+  }
+  throw new ProvisionError('usage', 'the networks of this inventory leave no address for the operator', {
+    hint: 'Leave one /24 of 198.18.0.0/15 unused: that is where the lab puts the operator.',
+  });
+}
+
+/** The lab that an inventory asks for. Throws every problem at once; each names the host and the key to write. */
+export function labPlan(inventory: Inventory): LabPlan {
+  const problems: ProvisionError[] = [];
+  const attempt = <T>(read: () => T): T | null => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ProvisionError)) throw error;
+      problems.push(error);
+      return null;
+    }
+  };
+  const inLab = [...inventory.hosts.values()].filter((host) => host.connection.via !== 'local');
+  const networks = attempt(() => readNetworks(inLab)) ?? [];
+  let nicCount = 0;
+  const readNext = (host: Host, index: number): LabHost | null => {
+    const read = attempt(() => readHost(host, index, networks, nicCount));
+    nicCount += read?.nics.length ?? 0;
+    return read;
+  };
+  const hosts = inLab.map(readNext).filter((host) => host !== null);
+  if (problems.length === 0 && hosts.length === 0) {
+    problems.push(
+      new ProvisionError('usage', 'this inventory has no host to build', {
+        hint: 'Write at least one host that has `nics:`, or one in the group `probes`.',
+      }),
+    );
+  }
+  problems.push(...checkAddresses(hosts, networks));
+  const routed = attempt(() => chooseGateways(hosts, networks)) ?? [];
+  const [first, ...others] = problems;
+  if (first !== undefined) throw others.length === 0 ? first : new ProblemList(problems);
+
+  const addresses = hosts.flatMap((host) => host.nics.flatMap((nic) => [...nic.addresses.map((cidr) => cidr.split('/')[0] ?? ''), ...nic.eips.map((eip) => eip.public)]));
+  const taken = [
+    ...routed.map((network) => rangeOf(...splitCidr(network.cidr))),
+    ...addresses.map((address) => rangeOf(address, 32)),
+  ];
+  const ports = servedPorts(inLab, hosts);
+  return {
+    networks: routed,
+    hosts: hosts.map((host) => ({ ...host, serve: ports.get(host.name) ?? [] })),
+    controller: chooseController(taken),
+  };
+}
+
+const splitCidr = (cidr: string): [string, number] => {
+  const [address = '', prefix = ''] = cidr.split('/');
+  return [address, Number(prefix)];
+};

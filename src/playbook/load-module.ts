@@ -1,0 +1,67 @@
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createJiti } from 'jiti';
+import { ProvisionError } from '../model/error.ts';
+
+/**
+ * A cache that only its owner can write: jiti runs what it finds there, and its own default is a directory in /tmp
+ * that anybody may have made.
+ */
+function cacheDirectory(): string | false {
+  const base = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache');
+  const directory = path.join(base, 'provision', 'playbooks');
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const found = lstatSync(directory);
+    if (!found.isDirectory() || found.uid !== process.getuid?.()) return false;
+    if ((found.mode & 0o077) !== 0) chmodSync(directory, 0o700);
+    return directory;
+  } catch {
+    return false;
+  }
+}
+
+interface SyntaxFailure {
+  readonly message?: string;
+  readonly loc?: { readonly line?: number; readonly column?: number };
+}
+
+/** Where a user's file failed: a parse error knows its place, a thrown error has it in its stack. */
+function placeOf(file: string, error: unknown): { line?: number; column?: number } {
+  const { loc } = error as SyntaxFailure;
+  const inText = /\((\d+):(\d+)\)/.exec((error as SyntaxFailure).message ?? '');
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const inStack = stack
+    .split('\n')
+    .map((line) => (line.includes(path.basename(file)) ? /:(\d+):(\d+)\)?$/.exec(line) : null))
+    .find((match) => match !== null);
+  const line = loc?.line ?? Number(inText?.[1] ?? inStack?.[1] ?? Number.NaN);
+  const column = loc?.column ?? Number(inText?.[2] ?? inStack?.[2] ?? Number.NaN);
+  return { ...(Number.isNaN(line) ? {} : { line }), ...(Number.isNaN(column) ? {} : { column }) };
+}
+
+/**
+ * Runs a user's TypeScript file. `api` is what `import … from 'provision'` gives there: the running instance, so that
+ * it works in the repository, installed, and with no local copy at all. Throws `playbook` errors.
+ */
+export async function loadModule(file: string, api: Readonly<Record<string, unknown>> = {}): Promise<Record<string, unknown>> {
+  const jiti = createJiti(import.meta.url, {
+    fsCache: cacheDirectory(),
+    moduleCache: false,
+    interopDefault: false,
+    sourceMaps: true,
+    virtualModules: { provision: api },
+  });
+  try {
+    return await jiti.import<Record<string, unknown>>(pathToFileURL(path.resolve(file)).href);
+  } catch (error) {
+    const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    throw new ProvisionError('playbook', `${path.relative(process.cwd(), file) || file} could not be loaded: ${message}`, {
+      hint: 'Mend the file; `npx tsc --noEmit` shows type errors before a run does.',
+      place: { file, ...placeOf(file, error) },
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,118 @@
+import { sameValue } from '../model/difference.ts';
+import type { Facts, FieldDifference, Fields, Handler, ProbeOutput, Resource } from '../model/resource.ts';
+import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
+import { sh } from '../shell/quote.ts';
+import { defineResource } from './define.ts';
+import { readRuntime, runtimeFields } from './firewalld-dbus.ts';
+import { describeFirewalld } from './firewalld-words.ts';
+import { policyFromXml, zoneFromXml } from './firewalld-xml.ts';
+
+export interface FirewalldProps {
+  /** Name of the zone or policy, which is also its file's name. */
+  readonly name: string;
+  /** The whole XML file for a host with these facts; null = there must be no such file. */
+  readonly xml: ((facts: Facts) => string) | null;
+}
+
+interface FirewalldState {
+  readonly live: Fields | null;
+  readonly saved: Fields | null;
+}
+
+type Kind = 'zone' | 'policy';
+
+const FROM_XML = { zone: zoneFromXml, policy: policyFromXml } as const;
+const DIRECTORY = { zone: 'zones', policy: 'policies' } as const;
+const FIELDS: Readonly<Record<Kind, readonly string[]>> = {
+  zone: Object.keys(zoneFromXml('<zone/>')),
+  policy: Object.keys(policyFromXml('<policy/>')),
+};
+
+export const firewalldFile = (kind: Kind, name: string): string => `/etc/firewalld/${DIRECTORY[kind]}/${name}.xml`;
+
+/**
+ * Loads the saved configuration, at most once a run. Left out when firewalld was started by this very run, after the
+ * files were written. `firewall-cmd --reload` waits until all is loaded (`systemctl reload` does not). Without its
+ * table a reload would drop every packet while `--state` still says running: firewalld is restarted then.
+ */
+export const reloadFirewalld: Handler = {
+  id: 'firewalld reload',
+  script: `
+systemctl is-active -q firewalld.service || exit 0
+started=$(systemctl show -p ActiveEnterTimestampMonotonic --value firewalld.service)
+[ "$started" -lt "$PROVISION_STARTED" ] || exit 0
+if grep -qs '^FirewallBackend=iptables' /etc/firewalld/firewalld.conf || nft list table inet firewalld >/dev/null 2>&1
+then firewall-cmd --reload
+else systemctl restart firewalld.service
+fi`,
+};
+
+/** Whatever stands in a file that firewalld cannot parse is drift, not a crash. */
+function savedFields(kind: Kind, xml: string | null): Fields | null {
+  if (xml === null) return null;
+  try {
+    return FROM_XML[kind](xml);
+  } catch (error) {
+    return { unreadable: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** A copy of the configuration with the new file in it must pass firewalld's own check before the file is used. */
+function checkedWrite(kind: Kind, name: string, xml: string): string {
+  const staged = `${DIRECTORY[kind]}/${name}.xml`;
+  return [
+    'umask 077',
+    'd=$(mktemp -d)',
+    `trap 'rm -rf "$d"' EXIT`,
+    'cp -r /etc/firewalld/. "$d/" 2>/dev/null || true',
+    sh`mkdir -p "$d"/${DIRECTORY[kind]}`,
+    sh`printf %s ${xml} > "$d"/${staged}`,
+    'firewall-offline-cmd --system-config "$d" --check-config >/dev/null',
+    'rm -rf "$d"',
+    'trap - EXIT',
+    writeFile(firewalldFile(kind, name), xml, { mode: '0644' }),
+  ].join('\n');
+}
+
+const fileText = ({ stdout }: ProbeOutput): string | null => parseReadFile(stdout.slice(stdout.indexOf('\n') + 1));
+
+const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
+  defineResource<FirewalldProps, FirewalldState>({
+    kind: `firewalld-${kind}`,
+    name: ({ name }) => name,
+    desired: ({ xml }, facts) => {
+      if (xml === null) return { live: null, saved: null };
+      const fields = FROM_XML[kind](xml(facts));
+      return { live: fields, saved: fields };
+    },
+    // One line of JSON (empty when firewalld does not run), then the file.
+    probe: ({ name }) =>
+      `printf '%s\\n' "$(${readRuntime(kind, name)})"\n${readFile(firewalldFile(kind, name))}`,
+    parse: (output) => ({
+      live: runtimeFields(output.stdout.slice(0, output.stdout.indexOf('\n')), FIELDS[kind], kind),
+      saved: savedFields(kind, fileText(output)),
+    }),
+    transition: ({ from, to, text }, { name }) => {
+      const steps: string[] = [];
+      if (!sameFields(from.saved, to.saved)) {
+        steps.push(text === null ? removeFile(firewalldFile(kind, name)) : checkedWrite(kind, name, text));
+      }
+      return { steps, handlers: sameFields(from.live, to.live) ? [] : [reloadFirewalld] };
+    },
+    sentence: (difference: FieldDifference, { name }) => describeFirewalld(kind, name, difference),
+    text: (output, { name, xml }, facts) => ({
+      path: firewalldFile(kind, name),
+      before: fileText(output),
+      after: xml?.(facts) ?? null,
+    }),
+  });
+
+const sameFields = (a: Fields | null, b: Fields | null): boolean =>
+  a === null || b === null
+    ? a === b
+    : Object.keys({ ...a, ...b }).every((field) => sameValue(a[field] ?? null, b[field] ?? null));
+
+/** A zone: what its interfaces may do, live and saved. */
+export const firewalldZone = define('zone');
+/** A policy between zones, live and saved. */
+export const firewalldPolicy = define('policy');

@@ -1,0 +1,55 @@
+import type { Fields } from '../model/resource.ts';
+import { sh } from '../shell/quote.ts';
+import { defineResource } from './define.ts';
+
+export interface ServiceProps {
+  /** Unit name; without a suffix `.service` is meant. */
+  readonly name: string;
+  readonly running: boolean;
+  readonly enabled: boolean;
+}
+
+interface ServiceState {
+  readonly live: Fields;
+  readonly saved: Fields;
+}
+
+const unit = (name: string): string => (/\.[a-z]+$/.test(name) ? name : `${name}.service`);
+
+/** systemctl(1): `show` answers for unknown units too (LoadState=not-found). */
+export const service = defineResource<ServiceProps, ServiceState>({
+  kind: 'service',
+  name: ({ name }) => name,
+  desired: ({ running, enabled }) => ({ live: { running }, saved: { enabled, masked: false } }),
+  probe: ({ name }) => sh`systemctl show -p ActiveState,UnitFileState,LoadState -- ${unit(name)}`,
+  parse: ({ stdout }) => {
+    const has = (line: string): boolean => stdout.split('\n').includes(line);
+    return {
+      live: { running: has('ActiveState=active') || has('ActiveState=reloading') },
+      saved: {
+        enabled: has('UnitFileState=enabled') || has('UnitFileState=enabled-runtime'),
+        masked: has('LoadState=masked'),
+      },
+    };
+  },
+  transition: ({ from, to }, { name }) => {
+    const systemctl = (verb: string): string => sh`systemctl ${verb} -- ${unit(name)}`;
+    const steps: string[] = [];
+    // A masked unit can be neither enabled nor started, and a mask over a running unit hides it: the order matters.
+    if (from.saved.masked && !to.saved.masked) steps.push(systemctl('unmask'));
+    if (to.saved.enabled && !from.saved.enabled) steps.push(systemctl('enable'));
+    if (to.live.running && !from.live.running) steps.push(systemctl('start'));
+    if (!to.live.running && from.live.running) steps.push(systemctl('stop'));
+    if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
+    if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
+    return { steps };
+  },
+  sentence: ({ field, before }, { name }) => {
+    const words: Record<string, [string, string]> = {
+      running: ['is running', 'is not running'],
+      enabled: ['is enabled at boot', 'is not enabled at boot'],
+      masked: ['is masked', 'is not masked'],
+    };
+    return `service ${name} ${words[field]?.[before === true ? 0 : 1] ?? field}`;
+  },
+});

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { address, cidr } from './addresses.ts';
+import { imageName, interfaceName, thingName, userNameOrId } from './names.ts';
+import { publishedPort } from './ports.ts';
+import { complain, refuse, section } from './text.ts';
+
+/** One container. */
+export const container = section('A container that this entry runs.', {
+  name: thingName.describe('The name of the container, unique on this host.'),
+  image: imageName.describe('The image, present on the host or in a registry that it reaches.'),
+  ip: address.describe('Its fixed address inside the Docker network.'),
+  publish: z
+    .array(publishedPort)
+    .default([])
+    .describe('Ports published on the address of the NIC, as 8090:8080.'),
+  restart: z
+    .enum(['no', 'always', 'unless-stopped', 'on-failure'])
+    .default('always')
+    .describe('Docker’s restart policy.'),
+});
+
+/** One Docker network. */
+export const dockerNetwork = section('The Docker bridge network of the containers.', {
+  name: thingName.describe('Its name in Docker.'),
+  subnet: cidr.describe('Its addresses.'),
+  bridge: interfaceName.optional().describe('The name of its bridge interface; left out = Docker chooses.'),
+});
+
+/** One entry: an app, and the NIC it leaves by. */
+export const egressEntry = section('An app, and the NIC that it is reached and leaves by.', {
+  name: thingName.describe('A name, unique on this host.'),
+  nic: interfaceName.describe('The NIC: a key of nics.'),
+  scheme: z
+    .enum(['bind', 'docker', 'bridge'])
+    .describe(
+      'bind = apps that bind the NIC’s address, or run as a user; docker = containers; bridge = a host bridge with its own address.',
+    ),
+  users: z
+    .array(userNameOrId)
+    .optional()
+    .describe('bind, bridge: everything these users send leaves by this NIC.'),
+  network: dockerNetwork.optional().describe('docker: the network of the containers.'),
+  containers: z.array(container).optional().describe('docker: the containers.'),
+  bridge: interfaceName.optional().describe('bridge: the name of the bridge interface.'),
+  address: address.optional().describe('bridge: the address of the bridge that the app listens on.'),
+  publish: z
+    .array(publishedPort)
+    .optional()
+    .describe('bridge: ports of the NIC’s address that lead to the app.'),
+}).superRefine((entry, context) => {
+  const { needed, allowed } = KEYS_OF_SCHEME[entry.scheme];
+  for (const key of needed) {
+    if (entry[key] === undefined)
+      refuse(context, complain(`scheme ${entry.scheme} needs ${key}`, `Add ${key}:.`));
+  }
+  for (const key of SCHEME_KEYS) {
+    if (entry[key] !== undefined && !allowed.includes(key)) {
+      refuse(
+        context,
+        complain(`scheme ${entry.scheme} has no ${key}`, 'Leave it out, or choose another scheme.'),
+        [key],
+      );
+    }
+  }
+});
+
+const SCHEME_KEYS = ['users', 'network', 'containers', 'bridge', 'address', 'publish'] as const;
+type SchemeKey = (typeof SCHEME_KEYS)[number];
+const KEYS_OF_SCHEME: Record<'bind' | 'docker' | 'bridge', { needed: SchemeKey[]; allowed: SchemeKey[] }> = {
+  bind: { needed: [], allowed: ['users'] },
+  docker: { needed: ['network', 'containers'], allowed: ['network', 'containers'] },
+  bridge: { needed: ['bridge', 'address'], allowed: ['bridge', 'address', 'publish', 'users'] },
+};
+
+/** `egress:` */
+export const egress = z.array(egressEntry).describe('Which app leaves by which NIC.');
+
+export type Container = z.infer<typeof container>;
+export type DockerNetwork = z.infer<typeof dockerNetwork>;
+export type EgressEntry = z.infer<typeof egressEntry>;

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { bandwidth } from './bandwidth.ts';
+import { connectionVariables } from './connection.ts';
+import { egress } from './egress.ts';
+import { firewall } from './firewall.ts';
+import { listeners } from './listeners.ts';
+import { nat } from './nat.ts';
+import { echoUrl, eips, networks, nics } from './networks.ts';
+import { section } from './text.ts';
+
+const roleState = (what: string) =>
+  section(`Whether this host is ${what}.`, {
+    state: z
+      .enum(['present', 'absent'])
+      .default('present')
+      .describe('absent = everything that the role made is taken away again.'),
+  }).optional();
+
+/** Every variable that provision reads, all optional; any other variable of a host passes untouched. */
+export const hostVariables = z.looseObject({
+  ...connectionVariables,
+  echo_url: echoUrl.optional(),
+  networks: networks.optional(),
+  nics: nics.optional(),
+  eips: eips.optional(),
+  firewall: firewall.optional(),
+  nat: nat.optional(),
+  bandwidth: bandwidth.optional(),
+  egress: egress.optional(),
+  listeners: listeners.optional(),
+  nat_gateway: roleState('a NAT gateway'),
+  app_host: roleState('a multi-NIC app host'),
+  load_balancer: roleState('a load balancer'),
+});
+
+/** A host's variables after validation: defaults are filled in, every key is optional. */
+export type HostVariables = z.infer<typeof hostVariables>;
+
+/** One variable that provision reads. */
+export type VariableName = keyof (typeof hostVariables)['shape'];
+
+/** All variables that provision reads, as written in an inventory. */
+export const VARIABLE_NAMES = Object.keys(hostVariables.shape) as VariableName[];
+
+/** Validated variables as roles read them: throws zod's error, so check what a play overrides first. */
+export const readVariables = (vars: Readonly<Record<string, unknown>>): HostVariables =>
+  hostVariables.parse(vars);
+
+export type { BandwidthPackage } from './bandwidth.ts';
+export type { Container, DockerNetwork, EgressEntry } from './egress.ts';
+export type { FilterRule, Firewall, Zone } from './firewall.ts';
+export type { Affinity, Backend, Health, Listener } from './listeners.ts';
+export type { DnatEntry, Nat, SnatEntry } from './nat.ts';
+export type { Eip, Network, Nic } from './networks.ts';

@@ -1,0 +1,41 @@
+import { sh } from './quote.ts';
+
+export interface FileMode {
+  /** Octal, for example "0644". */
+  readonly mode: string;
+  readonly owner?: string;
+  readonly group?: string;
+}
+
+/**
+ * Shell text that replaces a whole file atomically: a temporary file in the same directory that nobody else can
+ * read or guess (mktemp(1), umask 077), then rename(2). A symbolic link at `path` is replaced, not followed.
+ */
+export function writeFile(path: string, content: string, { mode, owner = 'root', group = 'root' }: FileMode): string {
+  const directory = path.slice(0, path.lastIndexOf('/')) || '/';
+  return [
+    'umask 077',
+    sh`[ -d ${directory} ] || mkdir -p -m 0755 ${directory}`,
+    sh`[ ! -d ${path} ] || { echo ${`${path} is a directory`} >&2; exit 1; }`,
+    sh`t=$(mktemp ${`${directory}/.provision.XXXXXXXX`})`,
+    `trap 'rm -f "$t"' EXIT`,
+    sh`printf %s ${content} > "$t"`,
+    sh`chown ${`${owner}:${group}`} "$t"`,
+    sh`chmod ${mode} "$t"`,
+    'sync "$t" 2>/dev/null || true',
+    sh`mv -fT "$t" ${path}`,
+    'trap - EXIT',
+  ].join('\n');
+}
+
+export const removeFile = (path: string): string => sh`rm -f ${path}`;
+
+/** Prints `present` or `absent`, then the file as it is. A directory or a dangling link counts as absent. */
+export const readFile = (path: string): string =>
+  sh`if [ -f ${path} ]; then echo present; cat ${path}; else echo absent; fi`;
+
+/** What `readFile` printed → the text, null when there is no such file. */
+export function parseReadFile(stdout: string): string | null {
+  const end = stdout.indexOf('\n');
+  return stdout.slice(0, end) === 'present' ? stdout.slice(end + 1) : null;
+}

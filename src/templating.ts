@@ -1,0 +1,66 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import Handlebars from 'handlebars';
+import { ProvisionError } from './model/error.ts';
+
+/** Renders a template by its id (`firewalld/zone.xml`); throws `template` errors with file, line and column. */
+export type Render = (id: string, data: Readonly<Record<string, unknown>>) => string;
+
+interface HandlebarsFailure {
+  readonly message: string;
+  readonly lineNumber?: number;
+  readonly column?: number;
+}
+
+const XML_ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
+
+/** Our helpers refuse undefined, which strict mode lets through as an argument of a helper. */
+function helpers(engine: typeof Handlebars): void {
+  engine.registerHelper('xml', (value: unknown) => {
+    if (value === undefined || value === null) throw new Error('xml: the value is not defined');
+    return String(value as string | number).replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c);
+  });
+}
+
+function place(file: string, failure: HandlebarsFailure) {
+  // Parse errors carry their line in the text only; a missing value has it as "- line:column".
+  const inText = / - (\d+):(\d+)$/.exec(failure.message) ?? /line (\d+)()/.exec(failure.message);
+  const line = failure.lineNumber ?? (inText?.[1] ? Number(inText[1]) : undefined);
+  const column = failure.column ?? (inText?.[2] ? Number(inText[2]) : undefined);
+  return { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column: column + 1 }) };
+}
+
+/** Looks templates up in `directories`, first hit wins, and renders them strictly and without HTML escaping. */
+export function templates(directories: readonly string[]): Render {
+  const engine = Handlebars.create();
+  helpers(engine);
+  const compiled = new Map<string, { file: string; render: Handlebars.TemplateDelegate }>();
+
+  const lookup = (id: string): string => {
+    const file = directories.map((directory) => path.join(directory, `${id}.hbs`)).find((candidate) => existsSync(candidate));
+    if (file) return file;
+    throw new ProvisionError('template', `There is no template ${id}.hbs in ${directories.join(', ')}.`, {
+      hint: `Put ${id}.hbs into one of these directories or give its directory by --templates DIR.`,
+    });
+  };
+
+  return (id, data) => {
+    let found = compiled.get(id);
+    const file = found?.file ?? lookup(id);
+    try {
+      if (!found) {
+        const render = engine.compile(readFileSync(file, 'utf8'), { strict: true, noEscape: true });
+        found = { file, render };
+        compiled.set(id, found);
+      }
+      return found.render(data);
+    } catch (error) {
+      const failure = error as HandlebarsFailure;
+      throw new ProvisionError('template', `Template ${path.relative(process.cwd(), file) || file}: ${failure.message.split('\n')[0] ?? ''}`, {
+        hint: 'Define the value in the inventory or mend the template.',
+        place: place(file, failure),
+        cause: error,
+      });
+    }
+  };
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from '@jest/globals';
+import { firewalldPolicy, firewalldZone } from '../../../src/resources/index.ts';
+import { policyFromXml, zoneFromXml } from '../../../src/resources/firewalld-xml.ts';
+import { captured, describeResource, facts } from './conformance.ts';
+
+const gateway = captured('debian-12-firewalld-1.3.3-zone-gateway');
+const zoneXml = gateway.stdout.slice(gateway.stdout.indexOf('<?xml'));
+const policy = captured('debian-12-firewalld-1.3.3-policy-forward');
+const policyXml = policy.stdout.slice(policy.stdout.indexOf('<?xml'));
+const zone = firewalldZone({ name: 'public', xml: () => zoneXml });
+
+describeResource('firewalld-zone', {
+  resource: zone,
+  matching: gateway,
+  absent: { stdout: '\nabsent\n', code: 0 },
+  different: captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live'),
+  differs: ['live.rules'],
+  hostile: (text) => firewalldZone({ name: text, xml: () => `<zone><short>${text.replaceAll(/[<>&]/g, '')}</short></zone>` }),
+});
+
+describeResource('firewalld-policy', {
+  resource: firewalldPolicy({ name: 'provision-forward', xml: () => policyXml }),
+  matching: policy,
+  absent: captured('debian-12-firewalld-1.3.3-policy-absent'),
+  different: { ...policy, stdout: policy.stdout.replace('172.31.0.0/24\\"', '10.0.0.0/8\\"') },
+  differs: ['live.rules'],
+  hostile: (text) => firewalldPolicy({ name: text, xml: () => '<policy target="CONTINUE"/>' }),
+});
+
+describe('firewalld zone', () => {
+  it('removed at run time only: a reload and no write', () => {
+    const change = zone.plan(captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live'), facts);
+    expect(change?.apply.steps).toEqual([]);
+    expect(change?.apply.handlers?.map((handler) => handler.id)).toEqual(['firewalld reload']);
+    expect(change?.changes[0]?.sentence).toBe('zone public: missing live: masquerade for 172.31.0.16/28 towards outside 172.31.0.0/24');
+  });
+
+  it('removed permanently only: a write and no reload', () => {
+    const saved = { ...gateway, stdout: gateway.stdout.replace('<masquerade/>', '<accept/>') };
+    const change = zone.plan(saved, facts);
+    expect(change?.changes.map(({ layer, field }) => `${layer}.${field}`)).toEqual(['saved.rules']);
+    expect(change?.apply.steps).toHaveLength(1);
+    expect(change?.apply.handlers).toEqual([]);
+  });
+
+  it('stopped firewalld is missing live only', () => {
+    const change = zone.plan(captured('debian-12-firewalld-1.3.3-zone-stopped'), facts);
+    expect(new Set(change?.changes.map(({ layer }) => layer))).toEqual(new Set(['live']));
+  });
+
+  it('reverts to the file it found, to the letter, and reloads', () => {
+    const found = captured('debian-12-firewalld-1.3.3-zone-default');
+    const change = zone.plan(found, facts);
+    expect(change?.revert.steps).toEqual([`rm -f '/etc/firewalld/zones/public.xml'`]);
+    expect(change?.revert.handlers?.map((handler) => handler.id)).toEqual(['firewalld reload']);
+  });
+
+  it('a file that cannot be parsed is drift', () => {
+    const change = zone.plan({ ...gateway, stdout: gateway.stdout.replace('<zone>', '<zonk>').replace('</zone>', '</zonk>') }, facts);
+    expect(change?.changes.some(({ layer, field }) => layer === 'saved' && field === 'unreadable')).toBe(true);
+  });
+
+  it('checks the new configuration in a copy before it is used', () => {
+    const change = zone.plan(captured('debian-12-firewalld-1.3.3-zone-default'), facts);
+    const step = change?.apply.steps[0] ?? '';
+    expect(step.indexOf('--check-config')).toBeGreaterThan(0);
+    expect(step.indexOf('--check-config')).toBeLessThan(step.indexOf('mv -fT'));
+  });
+});
+
+describe('firewalld XML', () => {
+  it('reads rich rules as firewalld prints them', () => {
+    expect(zoneFromXml(zoneXml)['rules']).toEqual([
+      'rule family="ipv4" destination address="172.31.0.2" forward-port port="8080" protocol="tcp" to-port="80" to-addr="172.31.0.21"',
+      'rule family="ipv4" destination address="172.31.0.2" forward-port port="9000-9003" protocol="udp" to-addr="172.31.0.21"',
+      'rule family="ipv4" source address="172.31.0.16/28" destination NOT address="172.31.0.0/24" masquerade',
+    ]);
+  });
+
+  it('reads priorities, logs, limits, marks and rejects', () => {
+    const xml = '<zone><rule priority="-10"><source ipset="bad"/><service name="ssh"/><log prefix="x" level="info"><limit value="3/minute"/></log><audit/><reject type="icmp-port-unreachable"><limit value="2/second"/></reject></rule><rule><port port="1" protocol="tcp"/><mark set="5/0xff"/></rule></zone>';
+    expect(zoneFromXml(xml)['rules']).toEqual([
+      'rule port port="1" protocol="tcp" mark set=5/0xff',
+      'rule priority="-10" source ipset="bad" service name="ssh" log prefix="x" level="info" limit value="3/m" audit reject type="icmp-port-unreachable" limit value="2/s"',
+    ]);
+  });
+
+  it('reads policies', () => {
+    expect(policyFromXml(policyXml)).toMatchObject({ target: 'CONTINUE', priority: -1, ingress_zones: ['ANY'], egress_zones: ['ANY'] });
+  });
+});

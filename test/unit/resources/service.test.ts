@@ -1,0 +1,32 @@
+import { describe, expect, it } from '@jest/globals';
+import { service } from '../../../src/resources/index.ts';
+import { captured, describeResource, facts } from './conformance.ts';
+
+const firewalld = service({ name: 'firewalld', running: true, enabled: true });
+
+describeResource('service', {
+  resource: firewalld,
+  matching: captured('debian-12-service-running'),
+  absent: captured('debian-12-service-not-found'),
+  different: captured('debian-12-service-stopped'),
+  differs: ['live.running'],
+  hostile: (text) => service({ name: text, running: true, enabled: true }),
+  actionWhenAbsent: 'update',
+});
+
+describe('service', () => {
+  it('unmasks before it enables', () => {
+    expect(firewalld.plan(captured('debian-12-service-masked'), facts)?.apply.steps).toEqual([
+      `systemctl 'unmask' -- 'firewalld.service'`,
+      `systemctl 'enable' -- 'firewalld.service'`,
+    ]);
+  });
+
+  it('goes back to the state the unit was in', () => {
+    const change = firewalld.plan(captured('debian-12-service-not-found'), facts);
+    expect(change?.revert.steps).toEqual([
+      `systemctl 'stop' -- 'firewalld.service'`,
+      `systemctl 'disable' -- 'firewalld.service'`,
+    ]);
+  });
+});
