@@ -34,7 +34,9 @@ async function up(options: LabOptions): Promise<void> {
   const lab = await labUp(await inventoryOf(options), { install: options.install ?? false, progress });
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   progress(lab.wasUp ? 'the lab is already up' : `the lab is up (${lab.hosts.length} hosts, ${seconds} s)`);
-  print(`ssh -F ${lab.sshConfig} ${lab.hosts.find((host) => host.role !== 'probe')?.name ?? lab.hosts[0]?.name}\n`);
+  print(
+    `ssh -F ${lab.sshConfig} ${lab.hosts.find((host) => host.role !== 'probe')?.name ?? lab.hosts[0]?.name}\n`,
+  );
 }
 
 async function status(options: LabOptions): Promise<void> {
@@ -42,12 +44,15 @@ async function status(options: LabOptions): Promise<void> {
   const found = labStatus(await inventoryOf(options));
   if (found === null) return print('down\n');
   print(`${found.phase} ${found.id}\n`);
-  for (const host of found.hosts) print(`${host.name}\t${host.address}\t${host.image}\t${host.running ? 'running' : 'off'}\n`);
+  for (const host of found.hosts)
+    print(`${host.name}\t${host.address}\t${host.image}\t${host.running ? 'running' : 'off'}\n`);
 }
 
 async function exec(name: string, argv: readonly string[], options: LabOptions): Promise<void> {
   const { labShell } = await loadLab();
-  process.exitCode = await labShell(await runningLab(options), name, argv);
+  // Options of the command are its own from the host's name on, and so is the `--` before it.
+  const command = argv[0] === '--' ? argv.slice(1) : argv;
+  process.exitCode = await labShell(await runningLab(options), name, command);
 }
 
 async function shell(name: string, options: LabOptions): Promise<void> {
@@ -63,7 +68,9 @@ async function reboot(name: string, options: LabOptions): Promise<void> {
 
 async function down(options: LabOptions): Promise<void> {
   const { labDown } = await loadLab();
-  progress((await labDown(await inventoryOf(options))) ? 'the lab is down' : 'there is no lab of this inventory');
+  progress(
+    (await labDown(await inventoryOf(options))) ? 'the lab is down' : 'there is no lab of this inventory',
+  );
 }
 
 /** `provision lab …`: an inventory as real hosts on this machine. */
@@ -72,13 +79,20 @@ export function labCommand(): Command {
     .description('build an inventory as real systemd hosts on this Linux machine')
     .enablePositionalOptions();
   const verb = (name: string, description: string): Command =>
-    lab.command(name).description(description).requiredOption('-i, --inventory <source>', 'inventory file or directory; repeatable', collect);
+    lab
+      .command(name)
+      .description(description)
+      .requiredOption('-i, --inventory <source>', 'inventory file or directory; repeatable', collect);
 
   verb('up', 'build it, or find it up')
     .option('--install', 'install the packages that this machine lacks')
     .action(up);
   verb('status', 'what is there of it').action(status);
-  verb('exec', 'run a command as root inside a host').argument('<host>').argument('<command...>').passThroughOptions().action(exec);
+  verb('exec', 'run a command as root inside a host')
+    .argument('<host>')
+    .argument('<command...>')
+    .passThroughOptions()
+    .action(exec);
   verb('shell', 'a root shell inside a host').argument('<host>').action(shell);
   verb('reboot', 'power a host off and boot it again').argument('<host>').action(reboot);
   verb('down', 'remove it, and everything it made but the image cache').action(down);

@@ -6,6 +6,13 @@ const SECRET =
 const printable = (line: string): string =>
   line.replace(/[\p{Cc}\u2028\u2029]/gu, ' ').replace(SECRET, '$1•••');
 
+// A file with thousands of mistakes is split once.
+let lastSplit = { source: '', lines: [''] };
+function linesOf(source: string): readonly string[] {
+  if (lastSplit.source !== source) lastSplit = { source, lines: source.split(/\r\n|\n|\r/) };
+  return lastSplit.lines;
+}
+
 /** One source line, cut around `column` where it is too long for a screen. */
 function windowOf(line: string, column: number): { text: string; column: number } {
   if (line.length <= WIDTH) return { text: line, column };
@@ -18,7 +25,7 @@ function windowOf(line: string, column: number): { text: string; column: number 
  * Lines and columns count from 1. Control characters are printed as blanks.
  */
 export function codeFrame(source: string, line: number, column?: number): string {
-  const lines = source.split(/\r\n|\n|\r/);
+  const lines = linesOf(source);
   const first = Math.max(1, line - 2);
   const last = Math.min(lines.length, line + 1);
   const margin = String(last).length;

@@ -1,5 +1,6 @@
 import type { Origin, Path, SourceDocument } from './document.ts';
 import { isMapping } from './document.ts';
+import { causeMessage } from './cause.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { expandHostRange } from './host-range.ts';
 import type { Problems } from './problems.ts';
@@ -184,10 +185,7 @@ class Grower {
         'Use letters, digits, "_", "." and "-", and ranges such as web[01:10].',
       );
     } catch (error) {
-      return refuse(
-        error instanceof Error ? error.message : String(error),
-        'Write ranges as web[01:10], db-[a:f] or [1:9:2].',
-      );
+      return refuse(causeMessage(error), 'Write ranges as web[01:10], db-[a:f] or [1:9:2].');
     }
   }
 

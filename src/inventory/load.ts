@@ -1,17 +1,14 @@
 import { join } from 'node:path';
-import type { Connection, Host, Inventory } from '../model/host.ts';
-import { connectionOf, jumpCircle } from './connection.ts';
-import { closest } from './did-you-mean.ts';
-import { completeTree, orderGroups, refuseCircles } from './group-order.ts';
+import type { Inventory } from '../model/host.ts';
+import { completeTree, refuseCircles } from './group-order.ts';
 import { emptyTree, growTree } from './groups.ts';
-import type { Definition, Definitions, HostEntry, Tree } from './groups.ts';
-import { mergeVariables } from './precedence.ts';
+import type { Tree } from './groups.ts';
 import type { SourceVariables } from './precedence.ts';
 import { gatherProblems } from './problems.ts';
 import type { Problems } from './problems.ts';
-import { findSource, readDocument } from './sources.ts';
+import { readDocument } from './read-document.ts';
+import { findSource } from './sources.ts';
 import type { Source } from './sources.ts';
-import type { CheckedHost } from './validate.ts';
 import { readVariableFiles } from './variable-files.ts';
 
 export interface LoadOptions {
@@ -56,7 +53,9 @@ export async function loadInventory(
   const files = await readAllVariables(found, tree, read, problems);
   // What could not be read makes names look unknown that are not; circles would never end.
   if (unread > 0 || found.length < sources.length || circles) problems.throwIfAny();
-  return assemble(tree, files, sources, problems);
+  // Only now: the schemas cost time that a run which fails above, or needs no inventory, should not pay.
+  const { assembleInventory } = await import('./assemble.ts');
+  return assembleInventory(tree, files, sources, problems);
 }
 
 async function readAllVariables(
@@ -76,110 +75,4 @@ async function readAllVariables(
     });
   }
   return result;
-}
-
-async function assemble(
-  tree: Tree,
-  files: readonly SourceVariables[],
-  sources: readonly string[],
-  problems: Problems,
-): Promise<Inventory> {
-  // Here and not above, so that `--version` and `--help` never pay for the schema.
-  const { createValidator, OWN_VARIABLES } = await import('./validate.ts');
-  const validator = createValidator(problems);
-  const order = orderGroups(tree, problems);
-  const variablesOf = mergeVariables(tree, order, files, OWN_VARIABLES, problems);
-  const hosts = new Map<string, Host>();
-  const checked: CheckedHost[] = [];
-  for (const entry of tree.hosts.values()) {
-    const { groups, definitions } = variablesOf(entry);
-    const host = validator.host(entry.name, definitions);
-    checked.push(host);
-    hosts.set(entry.name, toHost(entry, groups, host));
-  }
-  validator.across(checked);
-  for (const definition of allDefinitions(tree, files)) validator.definition(definition);
-  checkJumps(hosts, checked, problems);
-  warnOfNamesakes(tree, problems);
-  problems.throwIfAny();
-  return { hosts, groups: membersOf(tree, hosts), sources, warnings: problems.warnings() };
-}
-
-function toHost(
-  entry: HostEntry,
-  groups: readonly string[],
-  { definitions, vars, valid }: CheckedHost,
-): Host {
-  return {
-    name: entry.name,
-    groups,
-    vars,
-    connection: connectionOf(entry.name, valid),
-    place(path) {
-      const [key, ...rest] = path;
-      if (key === undefined) return entry.origin.document.place(entry.origin.path, 'key');
-      const origin = definitions.get(String(key))?.origin;
-      return origin?.document.place([...origin.path, ...rest]);
-    },
-  };
-}
-
-function* allDefinitions(tree: Tree, files: readonly SourceVariables[]): Generator<Definition> {
-  const inTree = [...tree.groups.values(), ...tree.hosts.values()].map(({ vars }) => vars);
-  const inFiles = files.flatMap(({ groups, hosts }): Definitions[] => [
-    ...groups.values(),
-    ...hosts.values(),
-  ]);
-  for (const definitions of [...inTree, ...inFiles]) yield* definitions.values();
-}
-
-function checkJumps(
-  hosts: ReadonlyMap<string, Host>,
-  checked: readonly CheckedHost[],
-  problems: Problems,
-): void {
-  const connections = new Map<string, Connection>(
-    [...hosts].map(([name, { connection }]) => [name, connection]),
-  );
-  for (const { name, definitions } of checked) {
-    const origin = definitions.get('jump')?.origin;
-    if (!origin) continue;
-    const circle = jumpCircle(name, connections);
-    if (circle)
-      problems.add({
-        message: `jump: the way to this host leads in a circle: ${circle.join(' > ')}`,
-        hint: 'Take one of these jumps out.',
-        origin,
-        host: name,
-      });
-    for (const jump of connections.get(name)?.jumps ?? []) {
-      const near =
-        /[.@:]/.test(jump) || connections.has(jump) ? undefined : closest(jump, connections.keys());
-      if (near !== undefined)
-        problems.warn({
-          message: `jump: ${jump} is no host of this inventory`,
-          hint: `Did you mean "${near}"?`,
-          origin,
-          host: name,
-        });
-    }
-  }
-}
-
-function warnOfNamesakes(tree: Tree, problems: Problems): void {
-  for (const { name, origin } of tree.hosts.values()) {
-    if (tree.groups.has(name))
-      problems.warn({
-        message: `${name} is a host and a group`,
-        hint: 'Rename one: patterns mean both',
-        origin,
-        at: 'key',
-      });
-  }
-}
-
-function membersOf(tree: Tree, hosts: ReadonlyMap<string, Host>): ReadonlyMap<string, readonly string[]> {
-  const members = new Map<string, string[]>([...tree.groups.keys()].map((name) => [name, []]));
-  for (const { name, groups } of hosts.values()) for (const group of groups) members.get(group)?.push(name);
-  return members;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
+import { causeMessage } from './cause.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /**
@@ -46,14 +47,10 @@ function readParts(file: string): string[] {
       .map((line) => line.trim());
     return lines.filter((line) => line !== '' && !line.startsWith('#')).flatMap(splitPattern);
   } catch (cause) {
-    throw new ProvisionError(
-      'usage',
-      `cannot read the host list ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        hint: 'Name a file with one pattern a line after "@".',
-        cause,
-      },
-    );
+    throw new ProvisionError('usage', `cannot read the host list ${file}: ${causeMessage(cause)}`, {
+      hint: 'Name a file with one pattern a line after "@".',
+      cause,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { ProblemList, ProvisionError } from '../model/error.ts';
-import type { Place } from '../model/error.ts';
+import type { ErrorCode, Place } from '../model/error.ts';
 import { codeFrame } from './code-frame.ts';
 import type { Origin } from './document.ts';
 
@@ -14,6 +14,8 @@ export interface Problem {
   readonly place?: Place | undefined;
   /** The source text that `place` is in. */
   readonly text?: string | undefined;
+  /** A frame that is already made. */
+  readonly frame?: string | undefined;
   /** The host that has it; the same problem at the same place is told once for all its hosts. */
   readonly host?: string | undefined;
   readonly cause?: unknown;
@@ -28,7 +30,7 @@ export interface Warning {
 export interface Problems {
   add(problem: Problem): void;
   warn(problem: Problem): void;
-  /** Throws a ProblemList of `inventory` errors if there are any, in the order of the files' lines. */
+  /** Throws a ProblemList if there are any, in the order of the files' lines. */
   throwIfAny(): void;
   readonly warnings: () => readonly Warning[];
 }
@@ -39,7 +41,7 @@ interface Entry {
   readonly hosts: Set<string>;
 }
 
-export function gatherProblems(): Problems {
+export function gatherProblems(code: ErrorCode = 'inventory'): Problems {
   const errors = new Map<string, Entry>();
   const warnings = new Map<string, Entry>();
   return {
@@ -51,7 +53,7 @@ export function gatherProblems(): Problems {
         place,
       })),
     throwIfAny() {
-      if (errors.size > 0) throw new ProblemList(inFileOrder(errors).map(toError));
+      if (errors.size > 0) throw new ProblemList(inFileOrder(errors).map((entry) => toError(code, entry)));
     },
   };
 }
@@ -103,13 +105,14 @@ function sentence({ message, hint }: Problem, hosts: Set<string>, withHint: bool
   return `${message}${suffix}${withHint && hint !== undefined ? `. ${hint}` : ''}`;
 }
 
-function toError({ problem, place, hosts }: Entry): ProvisionError {
+function toError(code: ErrorCode, { problem, place, hosts }: Entry): ProvisionError {
   const source = problem.text ?? problem.origin?.document.text;
   const frame =
-    source !== undefined && place?.line !== undefined
+    problem.frame ??
+    (source !== undefined && place?.line !== undefined
       ? codeFrame(source, place.line, place.column)
-      : undefined;
-  return new ProvisionError('inventory', sentence(problem, hosts, false), {
+      : undefined);
+  return new ProvisionError(code, sentence(problem, hosts, false), {
     hint: problem.hint,
     place,
     frame,

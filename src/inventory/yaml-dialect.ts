@@ -35,12 +35,16 @@ export function inspectDialect(
   return findings;
 }
 
+/** A key as text; the parser makes a symbol of the merge key `<<`. */
+export const keyText = (key: Scalar): string =>
+  typeof key.value === 'symbol' ? (key.value.description ?? '') : String(key.value);
+
 function duplicateKeys(yaml: typeof Yaml, map: YAMLMap, lines: LineCounter): DialectFinding[] {
   const first = new Map<string, number>();
   const findings: DialectFinding[] = [];
   for (const { key } of map.items) {
     if (!yaml.isScalar(key)) continue;
-    const name = String(key.value);
+    const name = keyText(key);
     const offset = key.range?.[0] ?? 0;
     const before = first.get(name);
     if (name === '__proto__') {

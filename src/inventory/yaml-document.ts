@@ -1,10 +1,11 @@
 import type * as YamlLibrary from 'yaml';
 import type { Document, LineCounter, Node, Pair, YAMLMap } from 'yaml';
 import type { Place } from '../model/error.ts';
+import { causeMessage } from './cause.ts';
 import { shownFile } from './document.ts';
 import type { Path, SourceDocument } from './document.ts';
 import type { Problems } from './problems.ts';
-import { inspectDialect } from './yaml-dialect.ts';
+import { inspectDialect, keyText } from './yaml-dialect.ts';
 
 // Room for thousands of hosts that share an anchor; what aliases of aliases could grow to is bounded by MOST_VALUES.
 const MOST_ALIASES = 20_000;
@@ -14,7 +15,8 @@ const HINTS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'Indent with spaces: YAML has no tabs.',
   BAD_INDENT: 'Indent the keys of one mapping alike.',
   MULTIPLE_DOCS: 'Keep one document in the file: take the second "---" out.',
-  MISSING_CHAR: 'Look for a bracket, a quote or a ":" that is missing before this place.',
+  MISSING_CHAR:
+    'Look for a bracket, a quote or a ":" that is missing before this place; inside { }, a name with [ ] needs quotes.',
   BLOCK_AS_IMPLICIT_KEY: 'Look for a quote or an indentation that is missing before this place.',
 };
 
@@ -52,12 +54,7 @@ export async function parseYamlDocument(
       schema: 'core',
     });
   } catch (cause) {
-    tell(
-      `cannot read this as YAML: ${cause instanceof Error ? cause.message : String(cause)}`,
-      0,
-      'The file may be nested too deeply.',
-      cause,
-    );
+    tell(`cannot read this as YAML: ${causeMessage(cause)}`, 0, 'The file may be nested too deeply.', cause);
     return undefined;
   }
   for (const error of parsed.errors)
@@ -136,8 +133,7 @@ function offsetOf(yaml: Yaml, document: Document.Parsed, path: Path, part: 'key'
 }
 
 function findPair(yaml: Yaml, document: Document.Parsed, map: YAMLMap, key: string): Pair | undefined {
-  const named = (wanted: string) => (pair: Pair) =>
-    yaml.isScalar(pair.key) && String(pair.key.value) === wanted;
+  const named = (wanted: string) => (pair: Pair) => yaml.isScalar(pair.key) && keyText(pair.key) === wanted;
   const own = map.items.findLast(named(key));
   if (own) return own;
   const merged = resolve(yaml, document, map.items.find(named('<<'))?.value);

@@ -10,18 +10,23 @@ const ROOT = '/sys/fs/cgroup';
 
 const directoriesIn = (path: string): string[] => {
   try {
-    return readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(path, entry.name));
   } catch {
     return [];
   }
 };
 
 /** Where hierarchies are mounted: one place (v2), or one directory each (v1 and hybrid). */
-const hierarchies = (): string[] => (existsSync(join(ROOT, 'cgroup.controllers')) ? [ROOT] : directoriesIn(ROOT));
+const hierarchies = (): string[] =>
+  existsSync(join(ROOT, 'cgroup.controllers')) ? [ROOT] : directoriesIn(ROOT);
 
 /** Cgroups of a lab: hosts get one each, since two hosts in one would end each other's services. */
 const cgroupsOf = (matches: NameTest): string[] =>
-  hierarchies().flatMap((hierarchy) => directoriesIn(hierarchy).filter((path) => matches(path.slice(hierarchy.length + 1))));
+  hierarchies().flatMap((hierarchy) =>
+    directoriesIn(hierarchy).filter((path) => matches(path.slice(hierarchy.length + 1))),
+  );
 
 /** Are there any such cgroups? */
 export const hasCgroups = (matches: NameTest): boolean => cgroupsOf(matches).length > 0;

@@ -9,7 +9,14 @@ export interface CommandResult {
 
 /** Runs a command of this machine; every word is quoted by zx. A non-zero code is a result. */
 export async function attempt(argv: readonly string[], input = ''): Promise<CommandResult> {
-  const output = await $({ quiet: true, verbose: false, nothrow: true, input, prefix: '', postfix: '' })`${[...argv]}`;
+  const output = await $({
+    quiet: true,
+    verbose: false,
+    nothrow: true,
+    input,
+    prefix: '',
+    postfix: '',
+  })`${[...argv]}`;
   return { code: output.exitCode ?? 128, stdout: output.stdout, stderr: output.stderr };
 }
 
@@ -18,7 +25,11 @@ export async function run(argv: readonly string[], input = ''): Promise<string> 
   const { code, stdout, stderr } = await attempt(argv, input);
   if (code === 0) return stdout;
   const said = (stderr || stdout).trim().split('\n').slice(-12).join('\n');
-  throw new ProvisionError('internal', `the lab could not run \`${argv.join(' ')}\` (exit ${code}): ${said}`, {
-    hint: 'Clear what is half made with `provision lab down -i INVENTORY`, then run `lab up` again.',
-  });
+  throw new ProvisionError(
+    'internal',
+    `the lab could not run \`${argv.join(' ')}\` (exit ${code}): ${said}`,
+    {
+      hint: 'Clear what is half made with `provision lab down -i INVENTORY`, then run `lab up` again.',
+    },
+  );
 }

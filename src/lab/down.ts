@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NameTest } from './cgroup.ts';
 import { hasCgroups } from './cgroup.ts';
@@ -22,9 +22,12 @@ export function mountsBelow(directory: string): string[] {
 async function unmountBelow(directory: string): Promise<void> {
   for (let attempts = 0; mountsBelow(directory).length > 0; attempts += 1) {
     // Lazily at last: somebody's shell may stand in there, and the lab goes all the same.
-    for (const path of mountsBelow(directory)) await attempt(['umount', ...(attempts > 20 ? ['-l'] : []), path]);
+    for (const path of mountsBelow(directory))
+      await attempt(['umount', ...(attempts > 20 ? ['-l'] : []), path]);
     if (attempts > 40) {
-      throw new ProvisionError('internal', `${directory} cannot be unmounted`, { hint: 'Close what uses it, then run `provision lab down` again.' });
+      throw new ProvisionError('internal', `${directory} cannot be unmounted`, {
+        hint: 'Close what uses it, then run `provision lab down` again.',
+      });
     }
     if (mountsBelow(directory).length > 0) await sleep(100);
   }
@@ -46,9 +49,18 @@ const namesIn = (directory: string): string[] => {
   }
 };
 
+/** systemd-nspawn locks a tree by the inode of its root, and a killed one leaves the file. */
+export function nspawnLocksOf(diskDir: string): string[] {
+  return mountsBelow(diskDir).map((path) => {
+    const { dev, ino } = statSync(path);
+    return `/run/systemd/nspawn/locks/inode-${dev}:${ino}`;
+  });
+}
+
 /** What systemd-nspawn keeps per machine. */
-function removeNspawnLeftovers(id: string): void {
-  for (const directory of ['propagate', 'unix-export', 'locks'].map((name) => `/run/systemd/nspawn/${name}`)) {
+function removeNspawnLeftovers(id: string, locks: readonly string[]): void {
+  for (const lock of locks) rmSync(lock, { force: true });
+  for (const directory of ['propagate', 'unix-export'].map((name) => `/run/systemd/nspawn/${name}`)) {
     for (const name of namesIn(directory)) {
       if (name.startsWith(`${id}-`)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
     }
@@ -60,7 +72,11 @@ export function hasTraces(id: string): boolean {
   const names = labNames(id);
   const isOurs: NameTest = (name) => name.startsWith(`${id}-`);
   return (
-    existsSync(names.stateDir) || existsSync(names.diskDir) || namespacesOf(id).length > 0 || mountsBelow(names.diskDir).length > 0 || hasCgroups(isOurs)
+    existsSync(names.stateDir) ||
+    existsSync(names.diskDir) ||
+    namespacesOf(id).length > 0 ||
+    mountsBelow(names.diskDir).length > 0 ||
+    hasCgroups(isOurs)
   );
 }
 
@@ -69,8 +85,9 @@ async function removeOnce(id: string): Promise<void> {
   for (const machine of Object.values(readState(id)?.machines ?? {})) endProcess(machine);
   await endMachines((name) => name.startsWith(`${id}-`));
   await removeNamespaces(id);
+  const locks = nspawnLocksOf(names.diskDir);
   await unmountBelow(names.diskDir);
-  removeNspawnLeftovers(id);
+  removeNspawnLeftovers(id, locks);
   rmSync(names.diskDir, { recursive: true, force: true });
   rmSync(names.stateDir, { recursive: true, force: true });
   removeIfEmpty(DISK_ROOT);

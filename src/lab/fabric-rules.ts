@@ -2,7 +2,8 @@ import type { LabNames } from './names.ts';
 import type { LabHost, LabNic, LabPlan } from './plan.ts';
 
 const bare = (cidr: string): string => cidr.split('/')[0] ?? '';
-const setOf = (values: readonly string[]): string => (values.length === 0 ? '' : `elements = { ${values.join(', ')} }`);
+const setOf = (values: readonly string[]): string =>
+  values.length === 0 ? '' : `elements = { ${values.join(', ')} }`;
 
 /** The counter of packets that a NIC sent with a source that is not its own. */
 export const counterName = (nic: LabNic): string => `wrong_source_${nic.index}`;
@@ -85,16 +86,22 @@ export const FABRIC_SYSCTLS = [
 ] as const;
 
 /** Sysctls of one link, which has no default to inherit: the kernel would answer ARP for others only after up to 0.8 s. */
-export const nicSysctl = (nic: LabNic, names: LabNames): string => `net.ipv4.neigh.${names.link(nic.index)}.proxy_delay=0`;
+export const nicSysctl = (nic: LabNic, names: LabNames): string =>
+  `net.ipv4.neigh.${names.link(nic.index)}.proxy_delay=0`;
 
 const TABLE_OF_NETWORK = 1000;
 
 /** `ip -batch` lines for routes that do not hang on a link. */
 export function fabricRoutes(plan: LabPlan): string[] {
   return [
-    ...plan.networks.flatMap(({ cidr }) => [`route add unreachable ${cidr}`, `rule add priority 100 to ${cidr} lookup main`]),
+    ...plan.networks.flatMap(({ cidr }) => [
+      `route add unreachable ${cidr}`,
+      `rule add priority 100 to ${cidr} lookup main`,
+    ]),
     `rule add priority 110 to ${plan.controller.direct} lookup main`,
-    ...plan.networks.map((_, index) => `route add unreachable default metric 4000000 table ${TABLE_OF_NETWORK + index}`),
+    ...plan.networks.map(
+      (_, index) => `route add unreachable default metric 4000000 table ${TABLE_OF_NETWORK + index}`,
+    ),
     'route add unreachable default metric 4000000',
   ];
 }
@@ -108,7 +115,9 @@ export function nicRules(plan: LabPlan, nic: LabNic, names: LabNames): string[] 
   const isGateway = plan.networks[network]?.gatewayHost === nic.host;
   return [
     ...nic.eips.map((eip) => `rule add priority 200 iif ${link} from ${eip.private} lookup main`),
-    isGateway ? `rule add priority 300 iif ${link} unreachable` : `rule add priority 300 iif ${link} lookup ${TABLE_OF_NETWORK + network}`,
+    isGateway
+      ? `rule add priority 300 iif ${link} unreachable`
+      : `rule add priority 300 iif ${link} lookup ${TABLE_OF_NETWORK + network}`,
   ];
 }
 
@@ -117,13 +126,17 @@ export function nicRoutes(plan: LabPlan, nic: LabNic, names: LabNames): string[]
   const link = names.link(nic.index);
   const network = plan.networks.findIndex((known) => known.name === nic.network);
   const isGateway = network !== -1 && plan.networks[network]?.gatewayHost === nic.host;
-  const isFirstThere = plan.hosts.find((host) => host.name === nic.host)?.nics.find((other) => other.network === nic.network)?.index === nic.index;
+  const isFirstThere =
+    plan.hosts.find((host) => host.name === nic.host)?.nics.find((other) => other.network === nic.network)
+      ?.index === nic.index;
   return [
     `link set ${link} up`,
     `address add ${nic.router}/32 dev ${link}`,
     ...ownAddresses(nic).map((address) => `route add ${address}/32 dev ${link} src ${nic.router}`),
     ...(isGateway && isFirstThere
-      ? [`route add default via ${ownAddresses(nic)[0]} dev ${link} onlink table ${TABLE_OF_NETWORK + network}`]
+      ? [
+          `route add default via ${ownAddresses(nic)[0]} dev ${link} onlink table ${TABLE_OF_NETWORK + network}`,
+        ]
       : []),
   ];
 }

@@ -18,7 +18,10 @@ function networkFile(nic: LabNic, isFirst: boolean): ImageFile {
 }
 
 /** Files that make a copy of the image this host. Every value in them was checked by the plan. */
-export function hostFiles(host: LabHost, key: { readonly private: string; readonly public: string }): ImageFile[] {
+export function hostFiles(
+  host: LabHost,
+  key: { readonly private: string; readonly public: string },
+): ImageFile[] {
   const file = (path: string, text: string, mode = 0o644): ImageFile => ({ path, text, mode });
   return [
     file('/etc/hostname', `${host.hostname}\n`),
@@ -28,7 +31,9 @@ export function hostFiles(host: LabHost, key: { readonly private: string; readon
     file('/etc/ssh/ssh_host_ed25519_key', key.private, 0o600),
     file('/etc/ssh/ssh_host_ed25519_key.pub', key.public),
     ...(host.sshPort === 22 ? [] : [file('/etc/ssh/sshd_config.d/lab.conf', `Port ${host.sshPort}\n`)]),
-    ...(host.user === 'root' ? [] : [file('/etc/sudoers.d/lab', `${host.user} ALL=(ALL:ALL) NOPASSWD: ALL\n`, 0o440)]),
+    ...(host.user === 'root'
+      ? []
+      : [file('/etc/sudoers.d/lab', `${host.user} ALL=(ALL:ALL) NOPASSWD: ALL\n`, 0o440)]),
     ...host.nics.map((nic, index) => networkFile(nic, index === 0)),
   ];
 }

@@ -5,18 +5,38 @@ export type ImageKind = 'bare' | 'full';
 
 /** What every host has: a small Debian server without a firewall or Docker of its own. */
 export const BARE_PACKAGES = [
-  'systemd', 'systemd-sysv', 'dbus', 'openssh-server', 'iproute2', 'iptables', 'nftables', 'curl', 'sudo', 'procps',
-  'iputils-ping', 'conntrack', 'ca-certificates', 'kmod',
-]; // prettier-ignore
+  'systemd',
+  'systemd-sysv',
+  'dbus',
+  'openssh-server',
+  'iproute2',
+  'iptables',
+  'nftables',
+  'curl',
+  'sudo',
+  'procps',
+  'iputils-ping',
+  'conntrack',
+  'ca-certificates',
+  'kmod',
+];
 
 /** What `full` has besides. */
 export const FULL_PACKAGES = ['firewalld', 'docker.io'];
 
 /** What hosts can install offline, with everything these depend on. */
 export const REPOSITORY_PACKAGES = [
-  ...FULL_PACKAGES, 'ipset', 'python3-nftables', 'iptables-persistent', 'ifupdown', 'busybox-static', 'tcpdump', 'iperf3',
-  'ethtool', 'netcat-openbsd',
-]; // prettier-ignore
+  ...FULL_PACKAGES,
+  'ipset',
+  'python3-nftables',
+  'iptables-persistent',
+  'ifupdown',
+  'busybox-static',
+  'tcpdump',
+  'iperf3',
+  'ethtool',
+  'netcat-openbsd',
+];
 
 export const REPOSITORY = '/srv/packages';
 export const SUITE = 'bookworm';
@@ -30,9 +50,14 @@ find "$root/var/cache/apt/archives" -maxdepth 1 -name '*.deb' -exec mv -t "$root
 `;
 
 const UNWANTED_UNITS = [
-  'apt-daily.timer', 'apt-daily-upgrade.timer', 'dpkg-db-backup.timer', 'e2scrub_all.timer', 'fstrim.timer',
-  'console-getty.service', 'systemd-pstore.service',
-]; // prettier-ignore
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+  'dpkg-db-backup.timer',
+  'e2scrub_all.timer',
+  'fstrim.timer',
+  'console-getty.service',
+  'systemd-pstore.service',
+];
 
 /** nspawn mounts cgroups read-only; Docker needs them writable. */
 const CGROUPS_WRITABLE = `#!/bin/sh

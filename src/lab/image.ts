@@ -1,8 +1,26 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { attempt, run } from './command.ts';
 import type { ImageKind } from './image-recipe.ts';
-import { BARE_PACKAGES, FETCH_HOOK, FINISH_SCRIPT, FULL_SCRIPT, IMAGE_FILES, recipeHash, REPOSITORY, SUITE } from './image-recipe.ts';
+import {
+  BARE_PACKAGES,
+  FETCH_HOOK,
+  FINISH_SCRIPT,
+  FULL_SCRIPT,
+  IMAGE_FILES,
+  recipeHash,
+  REPOSITORY,
+  SUITE,
+} from './image-recipe.ts';
 import { withLock } from './lock.ts';
 import { CACHE_ROOT } from './names.ts';
 
@@ -14,7 +32,10 @@ const BUILD_TIMEOUT_MS = 30 * 60_000;
 export const imagePath = (kind: ImageKind): string => join(CACHE_ROOT, `${kind}-${recipeHash()}`);
 
 /** The images, built where they are missing. */
-export async function ensureImages(kinds: ReadonlySet<ImageKind>, progress: (line: string) => void): Promise<void> {
+export async function ensureImages(
+  kinds: ReadonlySet<ImageKind>,
+  progress: (line: string) => void,
+): Promise<void> {
   const missing = [...kinds].filter((kind) => !existsSync(imagePath(kind)));
   if (missing.length === 0) return;
   mkdirSync(CACHE_ROOT, { recursive: true, mode: 0o755 });
@@ -29,7 +50,11 @@ export async function ensureImages(kinds: ReadonlySet<ImageKind>, progress: (lin
 }
 
 /** Made aside and renamed when whole: a killed build leaves no half image. */
-async function buildImage(kind: ImageKind, build: (root: string, work: string) => Promise<void>, progress: (line: string) => void) {
+async function buildImage(
+  kind: ImageKind,
+  build: (root: string, work: string) => Promise<void>,
+  progress: (line: string) => void,
+) {
   progress(`building image ${kind}: once, it stays in ${CACHE_ROOT}`);
   const started = Date.now();
   const work = mkdtempSync(join(CACHE_ROOT, BUILD_PREFIX));
@@ -49,7 +74,16 @@ async function buildBare(root: string, work: string): Promise<void> {
   const options = (await aptOptions()).map((option) => `--aptopt=${option}`);
   await run([
     // A killed `lab up` must not leave mmdebstrap working on.
-    ...['setpriv', '--pdeathsig', 'TERM', 'mmdebstrap', '--quiet', '--mode=root', '--format=directory', '--variant=minbase'],
+    ...[
+      'setpriv',
+      '--pdeathsig',
+      'TERM',
+      'mmdebstrap',
+      '--quiet',
+      '--mode=root',
+      '--format=directory',
+      '--variant=minbase',
+    ],
     ...[`--include=${BARE_PACKAGES.join(',')}`, ...options, `--customize-hook=sh '${hook}' "$1"`],
     ...[SUITE, root, ...(await aptSources())],
   ]);
@@ -60,7 +94,10 @@ async function buildBare(root: string, work: string): Promise<void> {
     chmodSync(path, file.mode);
   }
   const packages = join(root, REPOSITORY);
-  writeFileSync(join(packages, 'Packages'), await run(['env', '-C', packages, 'dpkg-scanpackages', '--multiversion', '.']));
+  writeFileSync(
+    join(packages, 'Packages'),
+    await run(['env', '-C', packages, 'dpkg-scanpackages', '--multiversion', '.']),
+  );
   await run(['sh', '-c', FINISH_SCRIPT, 'finish', root]);
 }
 
@@ -74,7 +111,10 @@ async function aptOptions(): Promise<string[]> {
   const { stdout } = await attempt(['apt-config', 'dump']);
   return stdout
     .split('\n')
-    .filter((line) => /^Acquire::((https?|ftp)::|Check-Date|Check-Valid-Until)/.test(line) && !line.endsWith(' "";'))
+    .filter(
+      (line) =>
+        /^Acquire::((https?|ftp)::|Check-Date|Check-Valid-Until)/.test(line) && !line.endsWith(' "";'),
+    )
     .map((line) => line.replace(/;$/, ''));
 }
 
@@ -83,6 +123,8 @@ async function aptSources(): Promise<string[]> {
   const format = 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)\t$(ORIGIN)\t$(CODENAME)';
   const { stdout } = await attempt(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages']);
   const lines = stdout.split('\n').map((line) => line.split('\t'));
-  const ours = lines.filter(([, origin, codename]) => origin === 'Debian' && (codename ?? '').split('-')[0] === SUITE);
+  const ours = lines.filter(
+    ([, origin, codename]) => origin === 'Debian' && (codename ?? '').split('-')[0] === SUITE,
+  );
   return [...new Set(ours.map(([source = '']) => source))];
 }

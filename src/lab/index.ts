@@ -2,14 +2,12 @@ import { realpathSync } from 'node:fs';
 import type { Inventory } from '../model/host.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { CommandResult } from './command.ts';
-import { run } from './command.ts';
 import { hasTraces, removeEmptyStateRoot, removeLab } from './down.ts';
 import { execInside, execOnTerminal } from './exec.ts';
-import { counterName } from './fabric-rules.ts';
 import { withLock } from './lock.ts';
 import { initOf, startMachine, stopMachine } from './machine.ts';
 import { isLabId, labIdOf, labNames } from './names.ts';
-import { namespacesOf, plugHost, unplugHost } from './network.ts';
+import { plugHost, unplugHost } from './network.ts';
 import type { LabHost } from './plan.ts';
 import { labPlan } from './plan.ts';
 import { isAlive } from './process.ts';
@@ -19,6 +17,7 @@ import type { LabState } from './state.ts';
 import { planHashOf, readState, writeState } from './state.ts';
 import { buildLab } from './up.ts';
 
+export { labResetCounters, labWrongSource } from './wrong-source.ts';
 export { labPlan } from './plan.ts';
 export type { LabHost, LabNetwork, LabNic, LabPlan } from './plan.ts';
 
@@ -47,20 +46,28 @@ export interface LabStatus {
   readonly id: string;
   readonly source: string;
   readonly phase: 'up' | 'starting' | 'leftovers';
-  readonly hosts: readonly { readonly name: string; readonly address: string; readonly running: boolean; readonly image: string }[];
+  readonly hosts: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly running: boolean;
+    readonly image: string;
+  }[];
 }
 
 /** The id of the lab that belongs to an inventory: by the real path of its first source. */
 export function labIdOfInventory(inventory: Inventory): string {
   const [source] = inventory.sources;
   if (source === undefined) {
-    throw new ProvisionError('usage', 'a lab belongs to an inventory, and there is none', { hint: 'Name one: -i INVENTORY' });
+    throw new ProvisionError('usage', 'a lab belongs to an inventory, and there is none', {
+      hint: 'Name one: -i INVENTORY',
+    });
   }
   return labIdOf(realpathSync(source));
 }
 
 const isRunning = (state: LabState): boolean =>
-  state.phase === 'up' && state.plan.hosts.every((host) => {
+  state.phase === 'up' &&
+  state.plan.hosts.every((host) => {
     const machine = state.machines[host.name];
     return machine !== undefined && isAlive(machine);
   });
@@ -89,9 +96,13 @@ export async function labUp(inventory: Inventory, options: LabUpOptions = {}): P
     const found = readState(id);
     if (found !== null && isRunning(found)) {
       if (found.planHash === planHashOf(plan)) return labFrom(found, true);
-      throw new ProvisionError('usage', 'the lab of this inventory is up, but the inventory says something else now', {
-        hint: `Type: provision lab down -i ${inventory.sources[0]} && provision lab up -i ${inventory.sources[0]}`,
-      });
+      throw new ProvisionError(
+        'usage',
+        'the lab of this inventory is up, but the inventory says something else now',
+        {
+          hint: `Type: provision lab down -i ${inventory.sources[0]} && provision lab up -i ${inventory.sources[0]}`,
+        },
+      );
     }
     if (found !== null || hasTraces(id)) {
       progress('removing what an earlier lab of this inventory left');
@@ -111,7 +122,8 @@ export async function labOf(inventory: Inventory): Promise<Lab | null> {
 export async function labDown(target: Inventory | string): Promise<boolean> {
   requireRoot('down');
   const id = typeof target === 'string' ? target : labIdOfInventory(target);
-  if (!isLabId(id)) throw new ProvisionError('usage', `${id} is no lab`, { hint: 'Type: provision lab status' });
+  if (!isLabId(id))
+    throw new ProvisionError('usage', `${id} is no lab`, { hint: 'Type: provision lab status' });
   const removed = await withLock(labNames(id).lock, LOCK_TIMEOUT_MS, async () => {
     const had = hasTraces(id);
     await removeLab(id);
@@ -125,10 +137,16 @@ export async function labDown(target: Inventory | string): Promise<boolean> {
 export function labStatus(inventory: Inventory): LabStatus | null {
   const id = labIdOfInventory(inventory);
   const state = readState(id);
-  if (state === null) return hasTraces(id) ? { id, source: inventory.sources[0] ?? '', phase: 'leftovers', hosts: [] } : null;
+  if (state === null)
+    return hasTraces(id) ? { id, source: inventory.sources[0] ?? '', phase: 'leftovers', hosts: [] } : null;
   const hosts = state.plan.hosts.map((host) => {
     const machine = state.machines[host.name];
-    return { name: host.name, address: host.address, image: host.image, running: machine !== undefined && isAlive(machine) };
+    return {
+      name: host.name,
+      address: host.address,
+      image: host.image,
+      running: machine !== undefined && isAlive(machine),
+    };
   });
   return { id, source: state.source, phase: state.phase, hosts };
 }
@@ -136,7 +154,9 @@ export function labStatus(inventory: Inventory): LabStatus | null {
 function stateOf(lab: Lab): LabState {
   const state = readState(lab.id);
   if (state !== null) return state;
-  throw new ProvisionError('lab-not-up', 'the lab is not up', { hint: 'Type: provision lab up -i INVENTORY' });
+  throw new ProvisionError('lab-not-up', 'the lab is not up', {
+    hint: 'Type: provision lab up -i INVENTORY',
+  });
 }
 
 function hostOf(lab: Lab, name: string): LabHost {
@@ -151,16 +171,25 @@ function initOfHost(lab: Lab, name: string): number {
   const machine = stateOf(lab).machines[hostOf(lab, name).name];
   const init = machine === undefined ? null : initOf(machine);
   if (init !== null) return init;
-  throw new ProvisionError('lab-not-up', `${name} is not running`, { hint: 'Type: provision lab down -i INVENTORY, then up.' });
+  throw new ProvisionError('lab-not-up', `${name} is not running`, {
+    hint: 'Type: provision lab down -i INVENTORY, then up.',
+  });
 }
 
 /** Runs a command as root inside a host; a non-zero code is a result. */
-export const labExec = async (lab: Lab, host: string, argv: readonly string[], options: { readonly stdin?: string } = {}): Promise<CommandResult> =>
-  execInside(initOfHost(lab, host), argv, options.stdin);
+export const labExec = async (
+  lab: Lab,
+  host: string,
+  argv: readonly string[],
+  options: { readonly stdin?: string } = {},
+): Promise<CommandResult> => execInside(initOfHost(lab, host), argv, options.stdin);
 
 /** A login shell (or a command) inside a host on this terminal; resolves to the exit code. */
-export const labShell = async (lab: Lab, host: string, argv: readonly string[] = ['bash', '--login']): Promise<number> =>
-  execOnTerminal(initOfHost(lab, host), argv);
+export const labShell = async (
+  lab: Lab,
+  host: string,
+  argv: readonly string[] = ['bash', '--login'],
+): Promise<number> => execOnTerminal(initOfHost(lab, host), argv);
 
 /** Powers a host off and boots it again: same disk, fresh network namespace. */
 export async function labReboot(lab: Lab, name: string): Promise<void> {
@@ -171,24 +200,10 @@ export async function labReboot(lab: Lab, name: string): Promise<void> {
     const state = stateOf(lab);
     const machine = state.machines[name];
     if (machine !== undefined) await stopMachine(host, names, machine);
-    if (namespacesOf(lab.id).includes(names.namespace(name))) await unplugHost(host, names);
+    await unplugHost(host, names);
     await plugHost(state.plan, host, names);
     const started = startMachine(host, names);
     writeState({ ...state, machines: { ...state.machines, [name]: started } });
     await waitForHost(host, names, started);
   });
-}
-
-/** How many packets each NIC (`host/nic`) sent with a source that is not its own, since `up` or the last reset. */
-export async function labWrongSource(lab: Lab): Promise<Record<string, number>> {
-  const text = await run(['ip', 'netns', 'exec', labNames(lab.id).fabric, 'nft', '-j', 'list', 'counters', 'table', 'ip', 'cloud']);
-  const { nftables } = JSON.parse(text) as { nftables: { counter?: { name: string; packets: number } }[] };
-  const packets = new Map(nftables.flatMap(({ counter }) => (counter === undefined ? [] : [[counter.name, counter.packets] as const])));
-  const nics = lab.hosts.flatMap((host) => host.nics);
-  return Object.fromEntries(nics.map((nic) => [`${nic.host}/${nic.name}`, packets.get(counterName(nic)) ?? 0]));
-}
-
-/** Sets all of these counters to zero. */
-export async function labResetCounters(lab: Lab): Promise<void> {
-  await run(['ip', 'netns', 'exec', labNames(lab.id).fabric, 'nft', 'reset', 'counters', 'table', 'ip', 'cloud']);
 }

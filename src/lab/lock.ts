@@ -33,9 +33,13 @@ function take(path: string): boolean {
 export async function withLock<T>(path: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
   if (!(await waitUntil(() => take(path), timeoutMs, 100))) {
     const holder = holderOf(path);
-    throw new ProvisionError('usage', `another process (${holder?.pid ?? 'ended just now'}) is working on this lab`, {
-      hint: 'Wait until it has ended, then run the same command again.',
-    });
+    throw new ProvisionError(
+      'usage',
+      `another process (${holder?.pid ?? 'ended just now'}) is working on this lab`,
+      {
+        hint: 'Wait until it has ended, then run the same command again.',
+      },
+    );
   }
   try {
     return await work();

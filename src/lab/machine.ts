@@ -16,7 +16,8 @@ import { endProcess, isAlive, processOf, waitUntil } from './process.ts';
 export async function makeRoot(host: LabHost, names: LabNames, operatorKey: string): Promise<string> {
   const overlay = names.overlay(host.name);
   const root = names.root(host.name);
-  for (const part of ['upper', 'work', 'root']) mkdirSync(join(overlay, part), { recursive: true, mode: 0o755 });
+  for (const part of ['upper', 'work', 'root'])
+    mkdirSync(join(overlay, part), { recursive: true, mode: 0o755 });
   const layers = `lowerdir=${imagePath(host.image)},upperdir=${overlay}/upper,workdir=${overlay}/work`;
   await run(['mount', '-t', 'overlay', '-o', layers, `${names.id}-${host.name}`, root]);
 
@@ -33,7 +34,14 @@ export async function makeRoot(host: LabHost, names: LabNames, operatorKey: stri
   }
   await run(['sh', '-c', USER_SCRIPT, 'user', root, host.user], operatorKey);
   if (host.serve.length > 0) {
-    await run(['chroot', root, 'systemctl', '--quiet', 'enable', ...host.serve.map((port) => `lab-echo@${port}.service`)]);
+    await run([
+      'chroot',
+      root,
+      'systemctl',
+      '--quiet',
+      'enable',
+      ...host.serve.map((port) => `lab-echo@${port}.service`),
+    ]);
   }
   return key.public;
 }
@@ -65,7 +73,10 @@ export function startMachine(host: LabHost, names: LabNames): Process {
     detached: true,
     stdio: ['ignore', console, console],
     // Containers may read sysctls of the network, and write them; /sys stays read-only, else networkd waits for udev.
-    env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', SYSTEMD_NSPAWN_API_VFS_WRITABLE: 'network' },
+    env: {
+      PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+      SYSTEMD_NSPAWN_API_VFS_WRITABLE: 'network',
+    },
   });
   closeSync(console);
   child.unref();
@@ -80,7 +91,10 @@ export function startMachine(host: LabHost, names: LabNames): Process {
 export function initOf(machine: Process): number | null {
   if (!isAlive(machine)) return null;
   try {
-    const children = readFileSync(`/proc/${machine.pid}/task/${machine.pid}/children`, 'utf8').trim().split(' ').map(Number);
+    const children = readFileSync(`/proc/${machine.pid}/task/${machine.pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .map(Number);
     return children.find(isInit) ?? null;
   } catch {
     return null;

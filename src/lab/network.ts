@@ -1,13 +1,22 @@
 import { readdirSync } from 'node:fs';
 import { attempt, run } from './command.ts';
-import { fabricRoutes, fabricRuleset, FABRIC_SYSCTLS, nicRoutes, nicRules, nicSysctl } from './fabric-rules.ts';
+import {
+  fabricRoutes,
+  fabricRuleset,
+  FABRIC_SYSCTLS,
+  nicRoutes,
+  nicRules,
+  nicSysctl,
+} from './fabric-rules.ts';
 import type { LabNames } from './names.ts';
 import type { LabHost, LabPlan } from './plan.ts';
 
 const NAMESPACES = '/run/netns';
 
-const ip = (namespace: string, lines: readonly string[]) => run(['ip', '-n', namespace, '-batch', '-'], lines.map((line) => `${line}\n`).join(''));
-const inNamespace = (namespace: string, argv: readonly string[], input = '') => run(['ip', 'netns', 'exec', namespace, ...argv], input);
+const ip = (namespace: string, lines: readonly string[]) =>
+  run(['ip', '-n', namespace, '-batch', '-'], lines.map((line) => `${line}\n`).join(''));
+const inNamespace = (namespace: string, argv: readonly string[], input = '') =>
+  run(['ip', 'netns', 'exec', namespace, ...argv], input);
 
 /** The cloud without hosts: namespaces of the fabric and of the operator, the link between them, all packet rules. */
 export async function makeFabric(plan: LabPlan, names: LabNames): Promise<void> {
@@ -20,7 +29,9 @@ export async function makeFabric(plan: LabPlan, names: LabNames): Promise<void> 
     `link add ${names.controllerLink} type veth peer name eth0 netns ${names.controller}`,
     `link set ${names.controllerLink} up`,
     `address add ${controller.fabric}/32 dev ${names.controllerLink}`,
-    ...[controller.direct, controller.public].map((address) => `route add ${address}/32 dev ${names.controllerLink} src ${controller.fabric}`),
+    ...[controller.direct, controller.public].map(
+      (address) => `route add ${address}/32 dev ${names.controllerLink} src ${controller.fabric}`,
+    ),
     ...fabricRoutes(plan),
     ...plan.hosts.flatMap((host) => host.nics.flatMap((nic) => nicRules(plan, nic, names))),
   ]);
@@ -32,7 +43,9 @@ export async function makeFabric(plan: LabPlan, names: LabNames): Promise<void> 
     `address add ${controller.public}/32 dev eth0`,
     `route add ${controller.fabric} dev eth0`,
     // As through a VPN to the private addresses, as any stranger to everything else.
-    ...plan.networks.map(({ cidr }) => `route add ${cidr} via ${controller.fabric} dev eth0 src ${controller.direct}`),
+    ...plan.networks.map(
+      ({ cidr }) => `route add ${cidr} via ${controller.fabric} dev eth0 src ${controller.direct}`,
+    ),
     `route add default via ${controller.fabric} dev eth0 src ${controller.public}`,
   ]);
 }
@@ -42,7 +55,14 @@ export async function plugHost(plan: LabPlan, host: LabHost, names: LabNames): P
   const namespace = names.namespace(host.name);
   await run(['ip', 'netns', 'add', namespace]);
   // A new namespace inherits IPv4 settings of this machine, which may be a router itself.
-  await inNamespace(namespace, ['sysctl', '-q', '-w', 'net.ipv4.ip_forward=0', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0']);
+  await inNamespace(namespace, [
+    'sysctl',
+    '-q',
+    '-w',
+    'net.ipv4.ip_forward=0',
+    'net.ipv4.conf.all.rp_filter=0',
+    'net.ipv4.conf.default.rp_filter=0',
+  ]);
   await ip(
     names.fabric,
     host.nics.flatMap((nic) => [
@@ -53,8 +73,12 @@ export async function plugHost(plan: LabPlan, host: LabHost, names: LabNames): P
   await inNamespace(names.fabric, ['sysctl', '-q', '-w', ...host.nics.map((nic) => nicSysctl(nic, names))]);
 }
 
-/** Removes a host's namespace; its links go with it, also on the fabric's side. */
-export const unplugHost = (host: LabHost, names: LabNames): Promise<string> => run(['ip', 'netns', 'delete', names.namespace(host.name)]);
+/** Removes a host's links and namespace. The kernel clears a deleted namespace later, when it likes: the links must be gone now. */
+export async function unplugHost(host: LabHost, names: LabNames): Promise<void> {
+  for (const nic of host.nics)
+    await attempt(['ip', '-n', names.fabric, 'link', 'delete', names.link(nic.index)]);
+  await attempt(['ip', 'netns', 'delete', names.namespace(host.name)]);
+}
 
 /** Every namespace of a lab, by name. */
 export function namespacesOf(id: string): string[] {

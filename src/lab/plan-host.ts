@@ -18,16 +18,31 @@ function roleOf(host: Host): LabRole {
 }
 
 /** One host of the lab; `firstNic` is the number of its first NIC in the whole lab. */
-export function readHost(host: Host, index: number, networks: readonly LabNetwork[], firstNic: number): LabHost {
+export function readHost(
+  host: Host,
+  index: number,
+  networks: readonly LabNetwork[],
+  firstNic: number,
+): LabHost {
   // Host names become namespaces, directories and configuration text.
   if (!/^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/.test(host.name) || host.name.includes('..')) {
-    throw refuse(host, [], 'this host name cannot be built', 'Use letters, digits, dots and hyphens, 63 at most.');
+    throw refuse(
+      host,
+      [],
+      'this host name cannot be built',
+      'Use letters, digits, dots and hyphens, 63 at most.',
+    );
   }
   const role = roleOf(host);
   const lab = recordAt(host, ['lab'], host.vars.lab);
   const image = lab.image ?? 'bare';
   if (image !== 'bare' && image !== 'full') {
-    throw refuse(host, ['lab', 'image'], '`lab.image` is neither bare nor full', 'Write `lab: { image: bare }` or `full`.');
+    throw refuse(
+      host,
+      ['lab', 'image'],
+      '`lab.image` is neither bare nor full',
+      'Write `lab: { image: bare }` or `full`.',
+    );
   }
   const nics = role === 'probe' ? [probeNic(host, firstNic)] : readNics(host, networks, firstNic);
   return {
@@ -48,12 +63,23 @@ export function readHost(host: Host, index: number, networks: readonly LabNetwor
 function readUser(host: Host): string {
   const user = host.connection.user ?? 'root';
   if (/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) return user;
-  throw refuse(host, ['ansible_user'], '`ansible_user` is not a name that Debian accepts for a user', 'Write `ansible_user: ops`.');
+  throw refuse(
+    host,
+    ['ansible_user'],
+    '`ansible_user` is not a name that Debian accepts for a user',
+    'Write `ansible_user: ops`.',
+  );
 }
 
 function readSshPort(host: Host, value: unknown): number {
   const port = portOf(value ?? 22);
-  if (port === null) throw refuse(host, ['lab', 'ssh_port'], '`lab.ssh_port` is not a port', 'Write `lab: { ssh_port: 2222 }`.');
+  if (port === null)
+    throw refuse(
+      host,
+      ['lab', 'ssh_port'],
+      '`lab.ssh_port` is not a port',
+      'Write `lab: { ssh_port: 2222 }`.',
+    );
   if ((host.connection.port ?? 22) === port) return port;
   throw refuse(
     host,
@@ -66,7 +92,10 @@ function readSshPort(host: Host, value: unknown): number {
 }
 
 function readAddress(host: Host, nics: readonly LabNic[]): string {
-  const own = nics.flatMap((nic) => [...nic.addresses.map((cidr) => cidr.split('/')[0]), ...nic.eips.map((eip) => eip.public)]);
+  const own = nics.flatMap((nic) => [
+    ...nic.addresses.map((cidr) => cidr.split('/')[0]),
+    ...nic.eips.map((eip) => eip.public),
+  ]);
   if (own.includes(host.connection.address)) return host.connection.address;
   throw refuse(
     host,
@@ -79,10 +108,24 @@ function readAddress(host: Host, nics: readonly LabNic[]): string {
 function probeNic(host: Host, index: number): LabNic {
   const address = host.connection.address;
   if (!isIPv4(address)) {
-    throw refuse(host, ['ansible_host'], 'a probe needs an IPv4 address', 'Write `ansible_host: 198.51.100.10`, an address outside all networks.');
+    throw refuse(
+      host,
+      ['ansible_host'],
+      'a probe needs an IPv4 address',
+      'Write `ansible_host: 198.51.100.10`, an address outside all networks.',
+    );
   }
   const mac = macOf(`${host.name}/eth0`);
-  return { host: host.name, name: 'eth0', index, network: null, addresses: [`${address}/32`], mac, router: OUTSIDE_ROUTER, eips: [] };
+  return {
+    host: host.name,
+    name: 'eth0',
+    index,
+    network: null,
+    addresses: [`${address}/32`],
+    mac,
+    router: OUTSIDE_ROUTER,
+    eips: [],
+  };
 }
 
 /** Always the same for the same NIC, locally administered, never multicast. */
@@ -102,7 +145,9 @@ function readNics(host: Host, networks: readonly LabNetwork[], firstNic: number)
     );
   }
   const eips = readEips(host);
-  const nics = entries.map(([name, value], offset) => readNic(host, name, value, networks, eips, firstNic + offset));
+  const nics = entries.map(([name, value], offset) =>
+    readNic(host, name, value, networks, eips, firstNic + offset),
+  );
   const owned = nics.flatMap((nic) => nic.eips);
   const lost = eips.find((eip) => !owned.includes(eip));
   if (lost === undefined) return nics;
@@ -114,11 +159,23 @@ function readNics(host: Host, networks: readonly LabNetwork[], firstNic: number)
   );
 }
 
-function readNic(host: Host, name: string, value: unknown, networks: readonly LabNetwork[], eips: readonly LabEip[], index: number): LabNic {
+function readNic(
+  host: Host,
+  name: string,
+  value: unknown,
+  networks: readonly LabNetwork[],
+  eips: readonly LabEip[],
+  index: number,
+): LabNic {
   const path = ['nics', name];
   // 15 bytes is the kernel's limit (IFNAMSIZ); the name goes into file names and networkd's [Match].
   if (!/^[a-z][a-z0-9_-]{0,14}$/.test(name) || name === 'lo') {
-    throw refuse(host, path, `\`${name}\` cannot be the name of a NIC`, 'Use a name such as eth0 or ens5, 15 characters at most.');
+    throw refuse(
+      host,
+      path,
+      `\`${name}\` cannot be the name of a NIC`,
+      'Use a name such as eth0 or ens5, 15 characters at most.',
+    );
   }
   const entry = recordAt(host, path, value);
   const network = networks.find((known) => known.name === entry.network);
@@ -133,7 +190,9 @@ function readNic(host: Host, name: string, value: unknown, networks: readonly La
   const secondary = entry.secondary ?? [];
   const addresses = [
     cidrAt(host, [...path, 'address'], entry.address),
-    ...(Array.isArray(secondary) ? secondary : [secondary]).map((item, at) => cidrAt(host, [...path, 'secondary', at], item)),
+    ...(Array.isArray(secondary) ? secondary : [secondary]).map((item, at) =>
+      cidrAt(host, [...path, 'secondary', at], item),
+    ),
   ];
   const net = parseCidr(network.cidr) ?? { address: '', prefix: 32 };
   for (const cidr of addresses) {
@@ -164,7 +223,12 @@ function readMac(host: Host, path: readonly string[], value: unknown): string | 
   if (value === undefined || value === null) return null;
   const mac = typeof value === 'string' ? value.toLowerCase() : '';
   if (/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/.test(mac)) return mac;
-  throw refuse(host, path, `\`${path.join('.')}\` is not a MAC address of one NIC`, `Write \`${path.join('.')}: 02:00:00:00:00:01\`.`);
+  throw refuse(
+    host,
+    path,
+    `\`${path.join('.')}\` is not a MAC address of one NIC`,
+    `Write \`${path.join('.')}: 02:00:00:00:00:01\`.`,
+  );
 }
 
 function readEips(host: Host): LabEip[] {

@@ -8,7 +8,10 @@ function portsOf(value: unknown): number[] {
   if (Array.isArray(value)) return value.flatMap(portsOf);
   const text = typeof value === 'number' ? String(value) : value;
   if (typeof text !== 'string') return [];
-  return text.split('-').map(portOf).filter((port) => port !== null);
+  return text
+    .split('-')
+    .map(portOf)
+    .filter((port) => port !== null);
 }
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
@@ -17,7 +20,9 @@ const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []
 export function servedPorts(inventory: readonly Host[], hosts: readonly LabHost[]): Map<string, number[]> {
   const ports = new Map(hosts.map((host) => [host.name, new Set<number>(host.role === 'probe' ? [80] : [])]));
   const ownerOf = (address: string) =>
-    hosts.find((host) => host.nics.some((nic) => nic.addresses.some((cidr) => cidr.split('/')[0] === address)))?.name;
+    hosts.find((host) =>
+      host.nics.some((nic) => nic.addresses.some((cidr) => cidr.split('/')[0] === address)),
+    )?.name;
 
   for (const host of inventory) {
     const nat = isRecord(host.vars.nat) ? host.vars.nat : {};
@@ -29,7 +34,13 @@ export function servedPorts(inventory: readonly Host[], hosts: readonly LabHost[
     const lab = isRecord(host.vars.lab) ? host.vars.lab : {};
     for (const [index, value] of listOf(lab.serve).entries()) {
       const port = portOf(value);
-      if (port === null) throw refuse(host, ['lab', 'serve', index], '`lab.serve` has an entry that is no port', 'Write `lab: { serve: [80, 8080] }`.');
+      if (port === null)
+        throw refuse(
+          host,
+          ['lab', 'serve', index],
+          '`lab.serve` has an entry that is no port',
+          'Write `lab: { serve: [80, 8080] }`.',
+        );
       ports.get(host.name)?.add(port);
     }
   }

@@ -10,12 +10,16 @@ const rangeOfCidr = (cidr: string) => {
 /** What no host can know alone: addresses used twice, networks that overlap, outside addresses inside a network. */
 export function checkAddresses(hosts: readonly LabHost[], networks: readonly LabNetwork[]): ProvisionError[] {
   const problems: ProvisionError[] = [];
-  const problem = (message: string, hint: string) => problems.push(new ProvisionError('usage', message, { hint }));
+  const problem = (message: string, hint: string) =>
+    problems.push(new ProvisionError('usage', message, { hint }));
 
   networks.forEach((network, index) => {
     for (const other of networks.slice(index + 1)) {
       if (overlaps(rangeOfCidr(network.cidr), rangeOfCidr(other.cidr))) {
-        problem(`networks ${network.name} and ${other.name} overlap`, `Correct \`networks.${other.name}.cidr\`.`);
+        problem(
+          `networks ${network.name} and ${other.name} overlap`,
+          `Correct \`networks.${other.name}.cidr\`.`,
+        );
       }
     }
   });
@@ -24,12 +28,19 @@ export function checkAddresses(hosts: readonly LabHost[], networks: readonly Lab
   const own = (address: string, owner: string, key: string) => {
     const other = owners.get(address);
     if (other === undefined) owners.set(address, owner);
-    else problem(`${owner}: ${address} is also an address of ${other}`, `Correct \`${key}\` of ${owner} or of ${other}.`);
+    else
+      problem(
+        `${owner}: ${address} is also an address of ${other}`,
+        `Correct \`${key}\` of ${owner} or of ${other}.`,
+      );
   };
   const outside = (address: string, owner: string, key: string) => {
     const network = networks.find((known) => inRange(address, rangeOfCidr(known.cidr)));
     if (network !== undefined) {
-      problem(`${owner}: ${address} should be outside, but is in network ${network.name}`, `Correct \`${key}\` of ${owner}.`);
+      problem(
+        `${owner}: ${address} should be outside, but is in network ${network.name}`,
+        `Correct \`${key}\` of ${owner}.`,
+      );
     }
   };
   for (const host of hosts) {
@@ -45,7 +56,10 @@ export function checkAddresses(hosts: readonly LabHost[], networks: readonly Lab
         own(eip.public, host.name, `eips.${eip.name}.public`);
         outside(eip.public, host.name, `eips.${eip.name}.public`);
         if (privates.has(eip.private)) {
-          problem(`${host.name}: two EIPs map to ${eip.private}`, `Correct \`eips.${eip.name}.private\`: a cloud maps one to one.`);
+          problem(
+            `${host.name}: two EIPs map to ${eip.private}`,
+            `Correct \`eips.${eip.name}.private\`: a cloud maps one to one.`,
+          );
         }
         privates.add(eip.private);
       }
@@ -57,14 +71,18 @@ export function checkAddresses(hosts: readonly LabHost[], networks: readonly Lab
 /** Each network with the gateway that its route table names. */
 export function chooseGateways(hosts: readonly LabHost[], networks: readonly LabNetwork[]): LabNetwork[] {
   return networks.map((network) => {
-    const gateways = hosts.filter((host) => host.role === 'gateway' && host.nics.some((nic) => nic.network === network.name));
+    const gateways = hosts.filter(
+      (host) => host.role === 'gateway' && host.nics.some((nic) => nic.network === network.name),
+    );
     const marked = gateways.filter((host) => host.defaultRoute);
     const chosen = marked.length > 0 ? marked : gateways;
     if (chosen.length > 1) {
       throw new ProvisionError(
         'usage',
         `network ${network.name} has several gateways (${chosen.map((host) => host.name).join(', ')}), and a route table names one`,
-        { hint: `Write \`lab: { default_route: true }\` for the one that routes ${network.name}, e.g. ${chosen[0]?.name}.` },
+        {
+          hint: `Write \`lab: { default_route: true }\` for the one that routes ${network.name}, e.g. ${chosen[0]?.name}.`,
+        },
       );
     }
     return { ...network, gatewayHost: chosen[0]?.name ?? null };

@@ -113,7 +113,12 @@ export function labPlan(inventory: Inventory): LabPlan {
   const [first, ...others] = problems;
   if (first !== undefined) throw others.length === 0 ? first : new ProblemList(problems);
 
-  const addresses = hosts.flatMap((host) => host.nics.flatMap((nic) => [...nic.addresses.map((cidr) => cidr.split('/')[0] ?? ''), ...nic.eips.map((eip) => eip.public)]));
+  const addresses = hosts.flatMap((host) =>
+    host.nics.flatMap((nic) => [
+      ...nic.addresses.map((cidr) => cidr.split('/')[0] ?? ''),
+      ...nic.eips.map((eip) => eip.public),
+    ]),
+  );
   const taken = [
     ...routed.map((network) => rangeOf(...splitCidr(network.cidr))),
     ...addresses.map((address) => rangeOf(address, 32)),

@@ -34,7 +34,11 @@ export function endProcess(target: Process, signal: NodeJS.Signals | number = 'S
 }
 
 /** Polls until the condition holds; false when the time is over. */
-export async function waitUntil(condition: () => boolean | Promise<boolean>, timeoutMs: number, everyMs = 50): Promise<boolean> {
+export async function waitUntil(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+  everyMs = 50,
+): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     if (await condition()) return true;

@@ -23,7 +23,10 @@ function listeningPorts(pid: number): Set<number> {
 }
 
 async function answersSsh(host: LabHost, names: LabNames): Promise<boolean> {
-  const banner = await attempt(['ip', 'netns', 'exec', names.controller, 'nc', '-w', '2', host.address, String(host.sshPort)], 'lab\r\n');
+  const banner = await attempt(
+    ['ip', 'netns', 'exec', names.controller, 'nc', '-w', '2', host.address, String(host.sshPort)],
+    'lab\r\n',
+  );
   return banner.stdout.startsWith('SSH-');
 }
 
@@ -48,6 +51,6 @@ export async function waitForHost(host: LabHost, names: LabNames, machine: Proce
     return ['running', 'degraded'].includes(stdout.trim());
   };
   if (!(await waitUntil(booted, 90_000, 100))) throw fail('systemd is still starting services');
-  // firewalld of the host may refuse the operator: a started sshd is then all that can be seen.
-  if (!(await waitUntil(() => answersSsh(host, names), 20_000, 100))) throw fail('its sshd does not answer through the fabric');
+  if (!(await waitUntil(() => answersSsh(host, names), 20_000, 100)))
+    throw fail('its sshd does not answer through the fabric');
 }

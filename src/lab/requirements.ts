@@ -31,15 +31,27 @@ function isInstalled(command: string): boolean {
 
 /** Packages that the lab needs and this machine lacks. */
 export const missingPackages = (has: (command: string) => boolean = isInstalled): string[] => [
-  ...new Set(Object.keys(PACKAGE_OF).filter((command) => !has(command)).map((command) => PACKAGE_OF[command] ?? command)),
+  ...new Set(
+    Object.keys(PACKAGE_OF)
+      .filter((command) => !has(command))
+      .map((command) => PACKAGE_OF[command] ?? command),
+  ),
 ];
 
 /** Refuses where a lab cannot be touched at all. */
-export function requireRoot(verb: string, platform: string = process.platform, uid: number | undefined = process.getuid?.()): void {
+export function requireRoot(
+  verb: string,
+  platform: string = process.platform,
+  uid: number | undefined = process.getuid?.(),
+): void {
   if (platform !== 'linux') {
-    throw new ProvisionError('usage', `the lab needs Linux: it makes hosts with systemd-nspawn, and this machine runs ${platform}`, {
-      hint: 'Run it in a Debian 12 virtual machine.',
-    });
+    throw new ProvisionError(
+      'usage',
+      `the lab needs Linux: it makes hosts with systemd-nspawn, and this machine runs ${platform}`,
+      {
+        hint: 'Run it in a Debian 12 virtual machine.',
+      },
+    );
   }
   if (uid !== 0) {
     throw new ProvisionError('usage', 'the lab makes network namespaces and mounts, which needs root', {
@@ -48,24 +60,39 @@ export function requireRoot(verb: string, platform: string = process.platform, u
   }
 }
 
-const isDebianLike = (): boolean => existsSync('/etc/os-release') && /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync('/etc/os-release', 'utf8'));
+const isDebianLike = (): boolean =>
+  existsSync('/etc/os-release') &&
+  /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync('/etc/os-release', 'utf8'));
 
 /** apt's package lists: a fresh container image has none. */
 const hasPackageLists = (): boolean =>
-  existsSync('/var/lib/apt/lists') && readdirSync('/var/lib/apt/lists').some((name) => name.includes('_Packages'));
+  existsSync('/var/lib/apt/lists') &&
+  readdirSync('/var/lib/apt/lists').some((name) => name.includes('_Packages'));
 
 /** Refuses where packages are missing, or installs them when asked to. */
 export async function requirePackages(install: boolean, progress: (line: string) => void): Promise<void> {
   const missing = missingPackages();
   if (missing.length === 0) return;
   if (!install || !isDebianLike()) {
-    throw new ProvisionError('usage', `the lab needs packages that this machine lacks: ${missing.join(', ')}`, {
-      hint: isDebianLike()
-        ? `Type: apt-get install -y ${missing.join(' ')}   (or: provision lab up --install -i INVENTORY)`
-        : `Install what provides these Debian packages: ${missing.join(' ')}`,
-    });
+    throw new ProvisionError(
+      'usage',
+      `the lab needs packages that this machine lacks: ${missing.join(', ')}`,
+      {
+        hint: isDebianLike()
+          ? `Type: apt-get install -y ${missing.join(' ')}   (or: provision lab up --install -i INVENTORY)`
+          : `Install what provides these Debian packages: ${missing.join(' ')}`,
+      },
+    );
   }
   progress(`installing ${missing.join(', ')}`);
   if (!hasPackageLists()) await run(['apt-get', 'update']);
-  await run(['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', 'install', '-y', '--no-install-recommends', ...missing]);
+  await run([
+    'env',
+    'DEBIAN_FRONTEND=noninteractive',
+    'apt-get',
+    'install',
+    '-y',
+    '--no-install-recommends',
+    ...missing,
+  ]);
 }

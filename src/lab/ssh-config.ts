@@ -30,7 +30,10 @@ const knownName = (address: string, port: number): string => (port === 22 ? addr
 
 /** known_hosts lines of one host: every address by which its sshd can be reached. */
 export function knownHostsLine(host: LabHost, publicKey: string): string {
-  const addresses = host.nics.flatMap((nic) => [...nic.addresses.map((cidr) => cidr.split('/')[0] ?? ''), ...nic.eips.map((eip) => eip.public)]);
+  const addresses = host.nics.flatMap((nic) => [
+    ...nic.addresses.map((cidr) => cidr.split('/')[0] ?? ''),
+    ...nic.eips.map((eip) => eip.public),
+  ]);
   const [type = '', key = ''] = publicKey.split(' ');
   return `${addresses.map((address) => knownName(address, host.sshPort)).join(',')} ${type} ${key.trim()}`;
 }

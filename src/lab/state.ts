@@ -15,7 +15,8 @@ export interface LabState {
   readonly machines: Readonly<Record<string, Process>>;
 }
 
-export const planHashOf = (plan: LabPlan): string => createHash('sha256').update(JSON.stringify(plan)).digest('hex');
+export const planHashOf = (plan: LabPlan): string =>
+  createHash('sha256').update(JSON.stringify(plan)).digest('hex');
 
 /** The remembered state; null when there is none, or when a killed `up` left half of it. */
 export function readState(id: string): LabState | null {
@@ -35,4 +36,5 @@ export function writeState(state: LabState): void {
 }
 
 /** Labs of this machine that have left anything in the state directory. */
-export const knownLabs = (): string[] => (existsSync(STATE_ROOT) ? readdirSync(STATE_ROOT).filter(isLabId) : []);
+export const knownLabs = (): string[] =>
+  existsSync(STATE_ROOT) ? readdirSync(STATE_ROOT).filter(isLabId) : [];

@@ -14,12 +14,24 @@ import type { LabState } from './state.ts';
 import { planHashOf, writeState } from './state.ts';
 
 /** Makes a lab where there is nothing of it. Needs the lab's lock. */
-export async function buildLab(plan: LabPlan, id: string, source: string, progress: (line: string) => void): Promise<LabState> {
+export async function buildLab(
+  plan: LabPlan,
+  id: string,
+  source: string,
+  progress: (line: string) => void,
+): Promise<LabState> {
   const names = labNames(id);
   await ensureImages(new Set(plan.hosts.map((host) => host.image)), progress);
   mkdirSync(names.stateDir, { recursive: true, mode: 0o700 });
   const machines: Record<string, Process> = {};
-  const state = (phase: LabState['phase']): LabState => ({ id, source, phase, planHash: planHashOf(plan), plan, machines });
+  const state = (phase: LabState['phase']): LabState => ({
+    id,
+    source,
+    phase,
+    planHash: planHashOf(plan),
+    plan,
+    machines,
+  });
   writeState(state('starting'));
 
   const operatorKey = await makeOperatorKey(names);
@@ -51,6 +63,17 @@ export async function buildLab(plan: LabPlan, id: string, source: string, progre
 
 /** The operator's key pair of this lab; returns the public half. */
 async function makeOperatorKey(names: LabNames): Promise<string> {
-  await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', `operator of ${names.id}`, '-f', names.operatorKey]);
+  await run([
+    'ssh-keygen',
+    '-q',
+    '-t',
+    'ed25519',
+    '-N',
+    '',
+    '-C',
+    `operator of ${names.id}`,
+    '-f',
+    names.operatorKey,
+  ]);
   return readFileSync(`${names.operatorKey}.pub`, 'utf8');
 }

@@ -28,6 +28,6 @@ export function unifiedDiff({ text }: ResourceChange, colours: Colours): string[
   return printable(patch)
     .trimEnd()
     .split('\n')
-    .filter((line) => !line.startsWith('======'))
+    .filter((line) => !line.startsWith('======') && !line.startsWith('Index: '))
     .map(colour);
 }

@@ -8,12 +8,17 @@ import { forwardPorts, masqueradeEntries, refuseUnsupported } from './nat-by-fir
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables, Zone } from './variables/index.ts';
 
-const FORWARDING = {
-  'net.ipv4.ip_forward': 1,
-  // A one-armed gateway would otherwise tell its clients to go around it (ICMP redirect, ip-sysctl.rst).
-  'net.ipv4.conf.all.send_redirects': 0,
-  'net.ipv4.conf.default.send_redirects': 0,
-};
+/**
+ * Forwarding, and no ICMP redirects: a one-armed gateway would tell its clients to go around it. Redirects stop only
+ * when `all` and the NIC's own value are 0 (ip-sysctl.rst); `default` is for NICs that come later. They also use up
+ * the kernel's budget for ICMP errors, so that what is rejected would time out instead of failing at once.
+ */
+function kernelParameters({ nics }: HostVariables): Record<string, number> {
+  const interfaces = ['all', 'default', ...Object.keys(nics ?? {})];
+  // A dot in an interface's name is written as a slash (sysctl.d(5)).
+  const quiet = interfaces.map((name) => [`net.ipv4.conf.${name.replaceAll('.', '/')}.send_redirects`, 0]);
+  return { 'net.ipv4.ip_forward': 1, ...Object.fromEntries(quiet) };
+}
 
 const FORWARD_POLICY = 'provision-forward';
 
@@ -108,7 +113,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const absent = vars.nat_gateway?.state === 'absent';
   refuseUnsupported(vars, context.host);
   const sources = absent ? [] : (vars.nat?.masquerade ?? []);
-  const values = absent ? {} : FORWARDING;
+  const values = absent ? {} : kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const resources: Resource[] = [
     packageInstalled({ name: 'firewalld' }),

@@ -153,16 +153,20 @@ export function expandPath(path: string, values: TokenValues): string {
 /** Prints of `ssh -G`; an empty text when there is no ssh program. */
 function runSsh(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('ssh', args, { env, timeout: ANSWER_WITHIN_MS, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('ssh', args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Not spawn's own `timeout`: its timer outlives a program that could not be started.
+    const timer = setTimeout(() => child.kill(), ANSWER_WITHIN_MS);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
       if (error.code === 'ENOENT') resolve('');
       else reject(error);
     });
     child.on('close', (code) => {
+      clearTimeout(timer);
       if (code === 0) resolve(Buffer.concat(stdout).toString('utf8'));
       else reject(configError(Buffer.concat(stderr).toString('utf8')));
     });

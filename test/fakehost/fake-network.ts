@@ -20,11 +20,11 @@ export interface LoginOptions {
 
 /** Hosts, files and sessions that end with each test. Call it once at the top of a test file. */
 export interface FakeNetwork {
-  host(options?: FakeHostOptions): Promise<FakeHost>;
-  setup(hosts: Readonly<Record<string, FakeHost>>, options?: SshSetupOptions): SshSetup;
-  login(setup: SshSetup, options?: LoginOptions): Promise<Session>;
-  unusedPort(): Promise<number>;
-  atEnd(cleanUp: () => unknown): void;
+  readonly host: (options?: FakeHostOptions) => Promise<FakeHost>;
+  readonly setup: (hosts: Readonly<Record<string, FakeHost>>, options?: SshSetupOptions) => SshSetup;
+  readonly login: (setup: SshSetup, options?: LoginOptions) => Promise<Session>;
+  readonly unusedPort: () => Promise<number>;
+  readonly atEnd: (cleanUp: () => unknown) => void;
 }
 
 export function fakeNetwork(): FakeNetwork {

@@ -74,6 +74,8 @@ describe('commands', () => {
       message: 'db1: a command was given up after 0.1 s',
     });
     await neighbour;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(host.open).toBe(0);
     await expect(session.exec('true', run)).rejects.toMatchObject({ code: 'connection-lost' });
   });
 

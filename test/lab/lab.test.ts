@@ -5,7 +5,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { $ } from 'zx/core';
 import type { Lab } from '../../src/lab/index.ts';
-import { labDown, labExec, labIdOfInventory, labOf, labReboot, labResetCounters, labStatus, labUp, labWrongSource } from '../../src/lab/index.ts';
+import {
+  labDown,
+  labExec,
+  labIdOfInventory,
+  labOf,
+  labReboot,
+  labResetCounters,
+  labStatus,
+  labUp,
+  labWrongSource,
+} from '../../src/lab/index.ts';
+import { nspawnLocksOf } from '../../src/lab/down.ts';
 import { leftoversOf, namespaceInodes } from './leftovers.ts';
 import { smallInventory } from './small-inventory.ts';
 
@@ -13,11 +24,16 @@ $.verbose = false;
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
 const hasTools = ['/usr/bin/systemd-nspawn', '/usr/bin/mmdebstrap'].every((path) => existsSync(path));
-const reason = isRoot ? (hasTools ? '' : ' (skipped: needs systemd-container and mmdebstrap)') : ' (skipped: needs root on Linux)';
+const reason = isRoot
+  ? hasTools
+    ? ''
+    : ' (skipped: needs systemd-container and mmdebstrap)'
+  : ' (skipped: needs root on Linux)';
 const describeLab = reason === '' ? describe : describe.skip;
 
 const until = async (condition: () => boolean, timeoutMs: number): Promise<boolean> => {
-  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(5)) if (condition()) return true;
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(5))
+    if (condition()) return true;
   return false;
 };
 
@@ -35,7 +51,8 @@ const sourceOf = (name: string): string => {
 describeLab(`a lab${reason}`, () => {
   const inventory = smallInventory(sourceOf('main'));
   let lab: Lab;
-  const inside = async (host: string, command: string) => (await labExec(lab, host, ['sh', '-c', command])).stdout.trim();
+  const inside = async (host: string, command: string) =>
+    (await labExec(lab, host, ['sh', '-c', command])).stdout.trim();
   const ip = 'curl -sS -m 3 http://198.51.100.77/ip';
 
   beforeAll(async () => {
@@ -44,12 +61,16 @@ describeLab(`a lab${reason}`, () => {
   afterAll(async () => void (await labDown(inventory)), 60_000);
 
   test('boots every host to the end', async () => {
-    for (const host of lab.hosts) expect(`${host.name} ${await inside(host.name, 'systemctl is-system-running')}`).toBe(`${host.name} running`);
+    for (const host of lab.hosts)
+      expect(`${host.name} ${await inside(host.name, 'systemctl is-system-running')}`).toBe(
+        `${host.name} running`,
+      );
   });
 
   test('gives the operator ssh with verified keys, and sudo, on each host, other ports included', async () => {
     for (const host of lab.hosts) {
-      const said = await $`ssh -F ${lab.sshConfig} -o BatchMode=yes ${host.name} ${'hostname; sudo -n id -un'}`;
+      const said =
+        await $`ssh -F ${lab.sshConfig} -o BatchMode=yes ${host.name} ${'hostname; sudo -n id -un'}`;
       expect(said.stdout).toBe(`${host.name}\nroot\n`);
     }
   });
@@ -62,7 +83,9 @@ describeLab(`a lab${reason}`, () => {
   test('lets a NIC with an EIP out by it, and nobody else', async () => {
     expect(await inside('gate', ip)).toBe('203.0.113.77');
     expect((await labExec(lab, 'inner', ['sh', '-c', ip])).code).not.toBe(0);
-    expect((await labExec(lab, 'gate', ['sh', '-c', ip.replace('curl', 'curl --interface 10.77.0.3')])).code).not.toBe(0);
+    expect(
+      (await labExec(lab, 'gate', ['sh', '-c', ip.replace('curl', 'curl --interface 10.77.0.3')])).code,
+    ).not.toBe(0);
   });
 
   test('counts and drops what a gateway forwards without rewriting the source', async () => {
@@ -77,8 +100,14 @@ describeLab(`a lab${reason}`, () => {
   });
 
   test('leads a host without an EIP out through the gateway, and DNAT in with the client address kept', async () => {
-    await inside('gate', 'iptables -t nat -A POSTROUTING -s 10.77.0.0/24 ! -d 10.77.0.0/24 -j SNAT --to 10.77.0.2');
-    await inside('gate', 'iptables -t nat -A PREROUTING -p tcp -d 10.77.0.2 --dport 8080 -j DNAT --to 10.77.0.20:80');
+    await inside(
+      'gate',
+      'iptables -t nat -A POSTROUTING -s 10.77.0.0/24 ! -d 10.77.0.0/24 -j SNAT --to 10.77.0.2',
+    );
+    await inside(
+      'gate',
+      'iptables -t nat -A PREROUTING -p tcp -d 10.77.0.2 --dport 8080 -j DNAT --to 10.77.0.20:80',
+    );
     expect(await inside('inner', ip)).toBe('203.0.113.77');
     expect(await inside('out', 'curl -sS -m 3 http://203.0.113.77:8080/')).toBe('inner 198.51.100.77');
     expect(await inside('inner', 'curl -sS -m 3 http://203.0.113.77:8080/ip')).toBe('203.0.113.77');
@@ -102,13 +131,18 @@ describeLab(`a lab${reason}`, () => {
 
   test('refuses an inventory that has changed, and says what to type', async () => {
     const changed = smallInventory(inventory.sources[0] ?? '', { lab: { ssh_port: 2222, serve: [81] } });
-    await expect(labUp(changed)).rejects.toMatchObject({ code: 'usage', hint: expect.stringContaining('provision lab down -i') });
+    await expect(labUp(changed)).rejects.toMatchObject({
+      code: 'usage',
+      hint: expect.stringContaining('provision lab down -i'),
+    });
   });
 
   test('reboots a host: the disk stays, what was only in the kernel is gone', async () => {
     await inside('gate', 'touch /etc/kept; iptables -t nat -A POSTROUTING -j MASQUERADE');
     await labReboot(lab, 'gate');
-    expect(await inside('gate', 'ls /etc/kept; cat /proc/sys/net/ipv4/ip_forward; iptables -t nat -S POSTROUTING')).toBe('/etc/kept\n0\n-P POSTROUTING ACCEPT');
+    expect(
+      await inside('gate', 'ls /etc/kept; cat /proc/sys/net/ipv4/ip_forward; iptables -t nat -S POSTROUTING'),
+    ).toBe('/etc/kept\n0\n-P POSTROUTING ACCEPT');
     expect(await inside('gate', ip)).toBe('203.0.113.77');
     await labReboot(lab, 'inner');
     expect(await inside('gate', 'curl -sS -m 3 http://10.77.0.20/')).toBe('inner 10.77.0.2');
@@ -117,11 +151,22 @@ describeLab(`a lab${reason}`, () => {
   test('leaves nothing when it goes down, and the detector sees each kind of leftover', async () => {
     const inodes = namespaceInodes(lab.id);
     expect(inodes.size).toBe(5);
+    const locks = nspawnLocksOf(`/var/lib/provision-lab/${lab.id}`);
+    expect(locks.map((path) => existsSync(path))).toEqual([true, true, true]);
     const up = leftoversOf(lab.id, inodes).join('\n');
-    for (const kind of ['mount ', 'cgroup ', 'process ', '/run/netns/', '/run/provision-lab/', '/var/lib/provision-lab/']) expect(up).toContain(kind);
+    for (const kind of [
+      'mount ',
+      'cgroup ',
+      'process ',
+      '/run/netns/',
+      '/run/provision-lab/',
+      '/var/lib/provision-lab/',
+    ])
+      expect(up).toContain(kind);
     expect(up).toMatch(/process \d+ sshd: /);
     await labDown(inventory);
     expect(leftoversOf(lab.id, inodes)).toEqual([]);
+    expect(locks.map((path) => existsSync(path))).toEqual([false, false, false]);
     expect(labStatus(inventory)).toBeNull();
     expect(await labOf(inventory)).toBeNull();
 
@@ -132,11 +177,20 @@ describeLab(`a lab${reason}`, () => {
     const place = `/var/lib/provision-lab/${lab.id}/stray`;
     await $`mkdir -p ${place}`;
     await $`mount -t tmpfs stray ${place}`;
-    const cgroup = (existsSync('/sys/fs/cgroup/cgroup.controllers') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/unified') + `/${lab.id}-stray`;
+    const cgroup =
+      (existsSync('/sys/fs/cgroup/cgroup.controllers') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/unified') +
+      `/${lab.id}-stray`;
     mkdirSync(cgroup);
     try {
       const seen = leftoversOf(lab.id).join('\n');
-      for (const what of [`process ${stray.pid}`, `/run/netns/${lab.id}-stray`, `/sys/class/net/${lab.id}s`, `${place} `, `cgroup ${cgroup}`]) expect(seen).toContain(what);
+      for (const what of [
+        `process ${stray.pid}`,
+        `/run/netns/${lab.id}-stray`,
+        `/sys/class/net/${lab.id}s`,
+        `${place} `,
+        `cgroup ${cgroup}`,
+      ])
+        expect(seen).toContain(what);
       // Strays with the lab's name are removed by their names, even without any state; links of the machine's own network are never made.
       await $`ip link delete ${`${lab.id}s`}`;
       stray.kill('SIGKILL');
@@ -145,7 +199,7 @@ describeLab(`a lab${reason}`, () => {
       expect(leftoversOf(lab.id)).toEqual([]);
     } finally {
       stray.kill('SIGKILL');
-      await $({ nothrow: true })`ip link delete ${`${lab.id}s`}`;
+      await $({ nothrow: true, quiet: true })`ip link delete ${`${lab.id}s`}`;
       if (existsSync(cgroup)) rmdirSync(cgroup);
     }
   }, 60_000);
@@ -156,38 +210,46 @@ describeLab(`a lab whose up is killed${reason}`, () => {
   const script = join(import.meta.dirname, 'up-until-killed.ts');
 
   // Milliseconds after the first trace of the lab appears.
-  test.each([0, 40, 120, 250, 500, 800])('is removed whole by down when it was killed after %i ms', async (delay) => {
-    const inventory = smallInventory(sourceOf(`killed-${delay}`));
-    const id = labIdOfInventory(inventory);
-    const child = spawn(process.execPath, [jiti, script, inventory.sources[0] ?? ''], { stdio: 'ignore' });
-    try {
-      expect(await until(() => existsSync(`/run/provision-lab/${id}/state.json`), BUILD_MS)).toBe(true);
-      await sleep(delay);
-      child.kill('SIGKILL');
-      await sleep(50);
-      const inodes = namespaceInodes(id);
-      expect(leftoversOf(id, inodes)).not.toEqual([]);
-      await labDown(inventory);
-      expect(leftoversOf(id, inodes)).toEqual([]);
-    } finally {
-      child.kill('SIGKILL');
-      await labDown(inventory);
-    }
-  }, BUILD_MS);
+  test.each([0, 40, 120, 250, 500, 800])(
+    'is removed whole by down when it was killed after %i ms',
+    async (delay) => {
+      const inventory = smallInventory(sourceOf(`killed-${delay}`));
+      const id = labIdOfInventory(inventory);
+      const child = spawn(process.execPath, [jiti, script, inventory.sources[0] ?? ''], { stdio: 'ignore' });
+      try {
+        expect(await until(() => existsSync(`/run/provision-lab/${id}/state.json`), BUILD_MS)).toBe(true);
+        await sleep(delay);
+        child.kill('SIGKILL');
+        await sleep(50);
+        const inodes = namespaceInodes(id);
+        expect(leftoversOf(id, inodes)).not.toEqual([]);
+        await labDown(inventory);
+        expect(leftoversOf(id, inodes)).toEqual([]);
+      } finally {
+        child.kill('SIGKILL');
+        await labDown(inventory);
+      }
+    },
+    BUILD_MS,
+  );
 
-  test('is built anew by the next up', async () => {
-    const inventory = smallInventory(sourceOf('again'));
-    const id = labIdOfInventory(inventory);
-    const child = spawn(process.execPath, [jiti, script, inventory.sources[0] ?? ''], { stdio: 'ignore' });
-    try {
-      expect(await until(() => existsSync(`/var/lib/provision-lab/${id}`), BUILD_MS)).toBe(true);
-      child.kill('SIGKILL');
-      const lab = await labUp(inventory);
-      expect(lab.wasUp).toBe(false);
-      expect((await labExec(lab, 'inner', ['hostname'])).stdout).toBe('inner\n');
-    } finally {
-      child.kill('SIGKILL');
-      await labDown(inventory);
-    }
-  }, BUILD_MS);
+  test(
+    'is built anew by the next up',
+    async () => {
+      const inventory = smallInventory(sourceOf('again'));
+      const id = labIdOfInventory(inventory);
+      const child = spawn(process.execPath, [jiti, script, inventory.sources[0] ?? ''], { stdio: 'ignore' });
+      try {
+        expect(await until(() => existsSync(`/var/lib/provision-lab/${id}`), BUILD_MS)).toBe(true);
+        child.kill('SIGKILL');
+        const lab = await labUp(inventory);
+        expect(lab.wasUp).toBe(false);
+        expect((await labExec(lab, 'inner', ['hostname'])).stdout).toBe('inner\n');
+      } finally {
+        child.kill('SIGKILL');
+        await labDown(inventory);
+      }
+    },
+    BUILD_MS,
+  );
 });

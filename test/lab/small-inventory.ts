@@ -8,7 +8,7 @@ export const labHost = (name: string, groups: readonly string[], vars: Vars): Ho
   groups: ['all', ...groups],
   vars,
   connection: {
-    address: String(vars.ansible_host ?? name),
+    address: (vars.ansible_host as string | undefined) ?? name,
     port: vars.ansible_port as number | undefined,
     user: 'ops',
     become: true,

@@ -1,6 +1,8 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../roles/variables/ipv4.ts';
-import { lintEgress, lintListeners, lintZones } from './apps.ts';
+import { lintEgress } from './egress.ts';
+import { lintListeners } from './listeners.ts';
+import { lintZones } from './zones.ts';
 import type { Lint, LintInput } from './lint.ts';
 import { lintBandwidth, lintNat } from './nat.ts';
 import { lintEips, lintNetworks, lintNics, nicAddresses } from './networks.ts';

@@ -9,7 +9,8 @@ import { inventoryOf, labHost, smallInventory } from '../../lab/small-inventory.
 
 const networks = { 'vpc-a': { cidr: '172.31.0.0/24', gateway: '172.31.0.1' } };
 const nics = (address: string, more = {}) => ({ eth0: { network: 'vpc-a', address, ...more } });
-const plain = (name: string, vars: Record<string, unknown>, groups: string[] = []) => labHost(name, groups, { networks, ...vars });
+const plain = (name: string, vars: Record<string, unknown>, groups: string[] = []) =>
+  labHost(name, groups, { networks, ...vars });
 const planOf = (...hosts: ReturnType<typeof labHost>[]) => labPlan(inventoryOf('/somewhere', hosts));
 
 function problemsWith(...hosts: ReturnType<typeof labHost>[]) {
@@ -41,28 +42,42 @@ describe('the plan of a lab', () => {
   });
 
   test('routes a network through its gateway', () => {
-    expect(plan.networks).toEqual([{ name: 'vpc-t', cidr: '10.77.0.0/24', gateway: '10.77.0.1', gatewayHost: 'gate' }]);
+    expect(plan.networks).toEqual([
+      { name: 'vpc-t', cidr: '10.77.0.0/24', gateway: '10.77.0.1', gatewayHost: 'gate' },
+    ]);
   });
 
   test('serves what DNAT entries point to, what hosts ask for, and the echo port of probes', () => {
     expect(host('out')?.serve).toEqual([80]);
     expect(host('inner')?.serve).toEqual([80]);
     expect(host('gate')?.serve).toEqual([]);
-    const asked = planOf(plain('a', { ansible_host: '172.31.0.5', nics: nics('172.31.0.5/24'), lab: { serve: [8091, 22] } }));
+    const asked = planOf(
+      plain('a', { ansible_host: '172.31.0.5', nics: nics('172.31.0.5/24'), lab: { serve: [8091, 22] } }),
+    );
     expect(asked.hosts[0]?.serve).toEqual([8091]);
   });
 
   test('puts the operator where no address of the inventory is', () => {
     expect(plan.controller.direct).toBe('198.18.0.2');
     const bench = { bench: { cidr: '198.18.0.0/24', gateway: '198.18.0.1' } };
-    const moved = planOf(labHost('a', [], { networks: bench, ansible_host: '198.18.0.9', nics: { eth0: { network: 'bench', address: '198.18.0.9/24' } } }));
+    const moved = planOf(
+      labHost('a', [], {
+        networks: bench,
+        ansible_host: '198.18.0.9',
+        nics: { eth0: { network: 'bench', address: '198.18.0.9/24' } },
+      }),
+    );
     expect(moved.controller.direct).toBe('198.18.1.2');
   });
 
   test('leaves out hosts that are this machine itself', () => {
     const local = plain('localhost', {});
     const rest = plain('a', { ansible_host: '172.31.0.5', nics: nics('172.31.0.5/24') });
-    expect(planOf({ ...local, connection: { ...local.connection, via: 'local' } }, rest).hosts.map(({ name }) => name)).toEqual(['a']);
+    expect(
+      planOf({ ...local, connection: { ...local.connection, via: 'local' } }, rest).hosts.map(
+        ({ name }) => name,
+      ),
+    ).toEqual(['a']);
   });
 });
 
@@ -70,18 +85,49 @@ describe('what a lab cannot derive is refused with the host and the key', () => 
   const good = { ansible_host: '172.31.0.5', nics: nics('172.31.0.5/24') };
   test.each<[string, ReturnType<typeof labHost>[], string]>([
     ['no NIC', [plain('a', { ansible_host: '172.31.0.5' })], 'nics: { eth0:'],
-    ['an unknown network', [plain('a', { nics: { eth0: { network: 'vpc-x', address: '172.31.0.5/24' } } })], 'one of: vpc-a'],
+    [
+      'an unknown network',
+      [plain('a', { nics: { eth0: { network: 'vpc-x', address: '172.31.0.5/24' } } })],
+      'one of: vpc-a',
+    ],
     ['no prefix length', [plain('a', { nics: nics('172.31.0.5') })], 'nics.eth0.address: a.b.c.d/nn'],
-    ['an address of another network', [plain('a', { ansible_host: '10.0.0.5', nics: nics('10.0.0.5/24') })], 'nics.eth0.network'],
-    ['the router’s address', [plain('a', { ansible_host: '172.31.0.1', nics: nics('172.31.0.1/24') })], 'nics.eth0.address'],
-    ['a foreign ansible_host', [plain('a', { ...good, ansible_host: 'a.example' })], 'ansible_host: 172.31.0.5'],
-    ['an EIP of nobody', [plain('a', { ...good, eips: { e: { public: '203.0.113.1', private: '172.31.0.6' } } })], 'eips.e.private'],
+    [
+      'an address of another network',
+      [plain('a', { ansible_host: '10.0.0.5', nics: nics('10.0.0.5/24') })],
+      'nics.eth0.network',
+    ],
+    [
+      'the router’s address',
+      [plain('a', { ansible_host: '172.31.0.1', nics: nics('172.31.0.1/24') })],
+      'nics.eth0.address',
+    ],
+    [
+      'a foreign ansible_host',
+      [plain('a', { ...good, ansible_host: 'a.example' })],
+      'ansible_host: 172.31.0.5',
+    ],
+    [
+      'an EIP of nobody',
+      [plain('a', { ...good, eips: { e: { public: '203.0.113.1', private: '172.31.0.6' } } })],
+      'eips.e.private',
+    ],
     ['another ssh port', [plain('a', { ...good, lab: { ssh_port: 2222 } })], 'ansible_port: 2222'],
     ['another image', [plain('a', { ...good, lab: { image: 'alpine' } })], 'lab: { image: bare }'],
     ['a probe without an address', [labHost('p', ['probes'], { networks })], 'ansible_host: 198.51.100.10'],
-    ['a probe inside', [plain('a', good), labHost('p', ['probes'], { networks, ansible_host: '172.31.0.99' })], '`ansible_host` of p'],
+    [
+      'a probe inside',
+      [plain('a', good), labHost('p', ['probes'], { networks, ansible_host: '172.31.0.99' })],
+      '`ansible_host` of p',
+    ],
     ['one address twice', [plain('a', good), plain('b', good)], 'nics.eth0.address'],
-    ['two gateways', [plain('a', good, ['nat_gateway']), plain('b', { ansible_host: '172.31.0.6', nics: nics('172.31.0.6/24') }, ['nat-gateway'])], 'lab: { default_route: true }'],
+    [
+      'two gateways',
+      [
+        plain('a', good, ['nat_gateway']),
+        plain('b', { ansible_host: '172.31.0.6', nics: nics('172.31.0.6/24') }, ['nat-gateway']),
+      ],
+      'lab: { default_route: true }',
+    ],
     ['nothing at all', [], 'nics:'],
   ])('%s', (_, hosts, key) => {
     expect(problemsWith(...hosts).join('\n')).toContain(key);
@@ -92,25 +138,45 @@ describe('what a lab cannot derive is refused with the host and the key', () => 
     expect(problemsWith(plain('a', {}), plain('b', { nics: nics('x') }))).toHaveLength(2);
   });
 
-  test.each(['../up', 'a b', 'a;reboot', '-rf', 'a/b', 'a\nb', '', '..', 'ä', 'x'.repeat(64)])('the host name %j', (name) => {
-    expect(problemsWith(plain(name, good)).join('\n')).toContain('cannot be built');
-  });
+  test.each(['../up', 'a b', 'a;reboot', '-rf', 'a/b', 'a\nb', '', '..', 'ä', 'x'.repeat(64)])(
+    'the host name %j',
+    (name) => {
+      expect(problemsWith(plain(name, good)).join('\n')).toContain('cannot be built');
+    },
+  );
 
   test.each(['eth0; reboot', '../x', 'a\nb', 'Name', 'x'.repeat(16), 'lo'])('the NIC name %j', (name) => {
-    expect(problemsWith(plain('a', { ...good, nics: { [name]: good.nics.eth0 } })).join('\n')).toContain('cannot be the name of a NIC');
+    expect(problemsWith(plain('a', { ...good, nics: { [name]: good.nics.eth0 } })).join('\n')).toContain(
+      'cannot be the name of a NIC',
+    );
   });
 
-  test.each(['172.31.0.5/24; x', '172.31.0.5/33', '172.31.0.5/-1', '::1/64', '172.31.0.05/24', ['172.31.0.5/24'], 5, null])('the address %j', (address) => {
-    expect(problemsWith(plain('a', { ...good, nics: { eth0: { network: 'vpc-a', address } } }))).toHaveLength(1);
+  test.each([
+    '172.31.0.5/24; x',
+    '172.31.0.5/33',
+    '172.31.0.5/-1',
+    '::1/64',
+    '172.31.0.05/24',
+    ['172.31.0.5/24'],
+    5,
+    null,
+  ])('the address %j', (address) => {
+    expect(problemsWith(plain('a', { ...good, nics: { eth0: { network: 'vpc-a', address } } }))).toHaveLength(
+      1,
+    );
   });
 
   test.each(['root; x', 'a b', '$(id)', 'A', '-x'])('the user %j', (user) => {
     const host = plain('a', good);
-    expect(problemsWith({ ...host, connection: { ...host.connection, user } }).join('\n')).toContain('ansible_user');
+    expect(problemsWith({ ...host, connection: { ...host.connection, user } }).join('\n')).toContain(
+      'ansible_user',
+    );
   });
 
   test.each(['zz', '01:00:00:00:00:01', '02:00:00:00:00:01 x'])('the MAC %j', (mac) => {
-    expect(problemsWith(plain('a', { ...good, nics: nics('172.31.0.5/24', { mac }) })).join('\n')).toContain('mac');
+    expect(problemsWith(plain('a', { ...good, nics: nics('172.31.0.5/24', { mac }) })).join('\n')).toContain(
+      'mac',
+    );
   });
 });
 
@@ -134,25 +200,37 @@ describe('what is made from a plan', () => {
   });
 
   test('only gateways may deliver foreign sources inwards', () => {
-    const chains = fabricRuleset(plan, names).split('chain nic_').map((chain) => chain.split('}\n')[0] ?? '');
-    expect(chains.find((chain) => chain.includes('10.77.0.2, 10.77.0.3'))).toContain('ip daddr @inside return');
+    const chains = fabricRuleset(plan, names)
+      .split('chain nic_')
+      .map((chain) => chain.split('}\n')[0] ?? '');
+    expect(chains.find((chain) => chain.includes('10.77.0.2, 10.77.0.3'))).toContain(
+      'ip daddr @inside return',
+    );
     expect(chains.find((chain) => chain.includes('{ 10.77.0.20 }'))).not.toContain('@inside');
   });
 
   test('a NIC without an EIP is routed to the gateway, the gateway itself nowhere but by its EIP', () => {
-    expect(nicRules(plan, nicOf(inner), names)).toEqual([`rule add priority 300 iif ${names.link(2)} lookup 1000`]);
+    expect(nicRules(plan, nicOf(inner), names)).toEqual([
+      `rule add priority 300 iif ${names.link(2)} lookup 1000`,
+    ]);
     expect(nicRules(plan, nicOf(gate), names)).toEqual([
       `rule add priority 200 iif ${names.link(1)} from 10.77.0.2 lookup main`,
       `rule add priority 300 iif ${names.link(1)} unreachable`,
     ]);
-    expect(nicRoutes(plan, nicOf(gate), names)).toContain(`route add default via 10.77.0.2 dev ${names.link(1)} onlink table 1000`);
+    expect(nicRoutes(plan, nicOf(gate), names)).toContain(
+      `route add default via 10.77.0.2 dev ${names.link(1)} onlink table 1000`,
+    );
   });
 
   test('ssh finds hosts by name, keys by address and port', () => {
-    expect(sshConfigText(plan, names)).toContain('Host inner\n  HostName 10.77.0.20\n  Port 2222\n  User ops\n');
+    expect(sshConfigText(plan, names)).toContain(
+      'Host inner\n  HostName 10.77.0.20\n  Port 2222\n  User ops\n',
+    );
     if (inner === undefined || gate === undefined) throw new Error('no host');
     expect(knownHostsLine(inner, 'ssh-ed25519 AAAA inner\n')).toBe('[10.77.0.20]:2222 ssh-ed25519 AAAA');
-    expect(knownHostsLine(gate, 'ssh-ed25519 AAAA gate\n')).toBe('10.77.0.2,10.77.0.3,203.0.113.77 ssh-ed25519 AAAA');
+    expect(knownHostsLine(gate, 'ssh-ed25519 AAAA gate\n')).toBe(
+      '10.77.0.2,10.77.0.3,203.0.113.77 ssh-ed25519 AAAA',
+    );
   });
 });
 
@@ -162,13 +240,18 @@ describe('what a machine must have', () => {
     try {
       requireRoot('up', 'linux', 1000);
     } catch (error) {
-      expect(problemsOf(error)[0]).toMatchObject({ code: 'usage', hint: 'Type: sudo npx provision lab up -i INVENTORY' });
+      expect(problemsOf(error)[0]).toMatchObject({
+        code: 'usage',
+        hint: 'Type: sudo npx provision lab up -i INVENTORY',
+      });
     }
     expect(() => requireRoot('up', 'linux', 0)).not.toThrow();
   });
 
   test('missing packages are named once each', () => {
     expect(missingPackages(() => true)).toEqual([]);
-    expect(missingPackages((command) => !['nsenter', 'setpriv', 'systemd-nspawn'].includes(command))).toEqual(['systemd-container', 'util-linux']);
+    expect(missingPackages((command) => !['nsenter', 'setpriv', 'systemd-nspawn'].includes(command))).toEqual(
+      ['systemd-container', 'util-linux'],
+    );
   });
 });

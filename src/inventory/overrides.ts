@@ -1,0 +1,35 @@
+import type { Host } from '../model/host.ts';
+import type { SourceDocument } from './document.ts';
+import type { Definitions } from './groups.ts';
+import { gatherProblems } from './problems.ts';
+import { createValidator } from './validate.ts';
+
+/**
+ * A host's variables with a play's own laid over them, key by key, validated like those of an inventory.
+ * `file` is the playbook. Throws a ProblemList of `playbook` errors.
+ */
+export function overrideVariables(
+  host: Host,
+  overrides: Readonly<Record<string, unknown>>,
+  file: string,
+): Readonly<Record<string, unknown>> {
+  const playbook: SourceDocument = { file, data: overrides, text: undefined, place: () => ({ file }) };
+  const inventory: SourceDocument = {
+    ...playbook,
+    data: host.vars,
+    place: (path) => host.place(path) ?? { file },
+  };
+  const definitions: Definitions = new Map();
+  for (const [document, owner] of [
+    [inventory, `host ${host.name}`],
+    [playbook, 'the play'],
+  ] as const) {
+    for (const [key, value] of Object.entries(document.data as Record<string, unknown>)) {
+      definitions.set(key, { key, value, owner, origin: { document, path: [key] } });
+    }
+  }
+  const problems = gatherProblems('playbook');
+  const { vars } = createValidator(problems).host(host.name, definitions);
+  problems.throwIfAny();
+  return vars;
+}

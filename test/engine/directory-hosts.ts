@@ -1,0 +1,123 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync, readdirSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { compile } from '../../src/engine/compile.ts';
+import { run } from '../../src/engine/run.ts';
+import type { RunResult } from '../../src/engine/run.ts';
+import type { Check } from '../../src/model/check.ts';
+import { ProvisionError } from '../../src/model/error.ts';
+import type { RunEvent } from '../../src/model/event.ts';
+import type { Host, Inventory } from '../../src/model/host.ts';
+import type { Play } from '../../src/model/playbook.ts';
+import type { Resource } from '../../src/model/resource.ts';
+import type { Target, Transport } from '../../src/model/transport.ts';
+import { defineResource } from '../../src/resources/index.ts';
+import { localTransport } from '../../src/transport/index.ts';
+
+/**
+ * Hosts that are directories on this machine: the engine's real scripts run in a real shell, and what they do to a
+ * host is files in its directory ($HOST).
+ */
+export interface DirectoryHosts {
+  readonly names: readonly string[];
+  has(host: string, file: string): boolean;
+  put(host: string, file: string): void;
+  remove(host: string, file: string): void;
+  files(host: string): string[];
+  /** From the nth connection on, the host cannot be reached. */
+  cutFrom(host: string, connection: number): void;
+  run(plays: readonly Play[], options?: { check?: boolean; limit?: string }): Promise<RunResult & { events: RunEvent[] }>;
+  close(): void;
+}
+
+/** A file that must be there; `breaks` is a second file that appears with it. */
+export const flag = defineResource<{ name: string; breaks?: string; step?: string }, { saved: { there: boolean } | null }>({
+  kind: 'flag',
+  name: ({ name }) => name,
+  desired: () => ({ saved: { there: true } }),
+  probe: ({ name }) => `test -e "$HOST/${name}" && echo there`,
+  parse: ({ stdout }) => (stdout.trim() === 'there' ? { saved: { there: true } } : { saved: null }),
+  transition: ({ to }, { name, breaks, step }) => {
+    const files = [name, ...(breaks ? [breaks] : [])].map((file) => `"$HOST/${file}"`).join(' ');
+    return { steps: to.saved === null ? [`rm -f ${files}`] : [step ?? `touch ${files}`] };
+  },
+});
+
+/** Passes while the host it is asked from lacks that file. */
+export const lacks = (from: string, file: string, over: Partial<Check> = {}): Check => ({
+  name: `${from} lacks ${file}`,
+  from,
+  kind: 'lacks',
+  to: file,
+  expect: 'yes',
+  when: 'always',
+  onFail: 'warn',
+  retries: 0,
+  timeout: 1,
+  script: `test -e "$HOST/${file}" && echo no || echo yes`,
+  read: (output) => output.trim(),
+  ...over,
+});
+
+export const roleOf = (...resources: Resource[]) => ({ name: 'test', build: () => ({ resources }) });
+
+export function directoryHosts(...names: string[]): DirectoryHosts {
+  const root = mkdtempSync(path.join(os.tmpdir(), 'provision-hosts-'));
+  names.forEach((name) => mkdirSync(path.join(root, name)));
+  const at = (host: string, file: string): string => path.join(root, host, file);
+  const cuts = new Map<string, number>();
+  const connections = new Map<string, number>();
+  const host = (name: string): Host => ({
+    name,
+    groups: ['all'],
+    vars: {},
+    connection: { address: name, become: false, jumps: [], hostKeys: [], via: 'local' },
+    place: () => undefined,
+  });
+  const inventory: Inventory = {
+    hosts: new Map(names.map((name) => [name, host(name)])),
+    groups: new Map([['all', names]]),
+    sources: [root],
+    warnings: [],
+  };
+  const select = (pattern: string): string[] => (pattern === 'all' ? [...names] : pattern.split(','));
+  const local = localTransport();
+  const transport: Transport = {
+    async connect(target) {
+      const count = (connections.get(target.name) ?? 0) + 1;
+      connections.set(target.name, count);
+      if (count >= (cuts.get(target.name) ?? Number.POSITIVE_INFINITY)) {
+        throw new ProvisionError('connection-refused', `${target.name} refuses the connection.`, { hint: 'Start sshd there.' });
+      }
+      const session = await local.connect(target);
+      return {
+        counts: session.counts,
+        close: () => session.close(),
+        exec: (command, options) => session.exec(`HOST='${path.join(root, target.name)}'; export HOST; ${command}`, options),
+      };
+    },
+  };
+  const targets = new Map(names.map((name): [string, Target] => [name, { name, connection: host(name).connection, jumps: [] }]));
+  return {
+    names,
+    has: (name, file) => existsSync(at(name, file)),
+    put: (name, file) => writeFileSync(at(name, file), ''),
+    remove: (name, file) => rmSync(at(name, file)),
+    files: (name) => readdirSync(path.join(root, name)).sort(),
+    cutFrom: (name, connection) => cuts.set(name, connection),
+    async run(plays, { check = false, limit } = {}) {
+      connections.clear();
+      const events: RunEvent[] = [];
+      const compiled = compile({
+        playbook: { kind: 'playbook', name: 'test', plays },
+        inventory,
+        render: () => '',
+        select,
+        limit,
+      });
+      const result = await run(compiled, { check, forks: 5 }, { targets, transport, controller: local, emit: (event) => events.push(event) });
+      return { ...result, events };
+    },
+    close: () => rmSync(root, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,148 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { directoryHosts, flag, lacks, roleOf } from './directory-hosts.ts';
+import type { DirectoryHosts } from './directory-hosts.ts';
+
+let hosts: DirectoryHosts;
+beforeEach(() => {
+  hosts = directoryHosts('a', 'b', 'c');
+});
+afterEach(() => hosts.close());
+
+const statuses = ({ hosts: reports }: { hosts: readonly { name: string; status: string }[] }) =>
+  Object.fromEntries(reports.map(({ name, status }) => [name, status]));
+
+describe('a run', () => {
+  const plays = [{ hosts: 'a,b', roles: [roleOf(flag({ name: 'x' }))] }];
+
+  it('changes what differs, and the second one changes nothing at one connection and one exec per host', async () => {
+    const first = await hosts.run(plays);
+    expect(statuses(first)).toEqual({ a: 'changed', b: 'changed' });
+    expect(first.exitCode).toBe(0);
+    expect(first.hosts.map(({ ssh }) => [ssh.connections, ssh.execs])).toEqual([[2, 3], [2, 3]]);
+    const second = await hosts.run(plays);
+    expect(statuses(second)).toEqual({ a: 'ok', b: 'ok' });
+    expect(second.hosts.map(({ ssh, changes }) => [ssh.connections, ssh.execs, changes.length])).toEqual([[1, 1, 0], [1, 1, 0]]);
+  });
+
+  it('a drift is named, and corrected on that host only', async () => {
+    await hosts.run(plays);
+    hosts.remove('b', 'x');
+    const result = await hosts.run(plays);
+    expect(statuses(result)).toEqual({ a: 'ok', b: 'changed' });
+    expect(hosts.has('b', 'x')).toBe(true);
+  });
+
+  it('--check plans and never reaches the apply code', async () => {
+    const result = await hosts.run(plays, { check: true });
+    expect(statuses(result)).toEqual({ a: 'planned', b: 'planned' });
+    expect(result.exitCode).toBe(0);
+    expect(result.hosts.map(({ ssh }) => ssh.execs)).toEqual([1, 1]);
+    expect(hosts.files('a')).toEqual([]);
+  });
+
+  it('a second play that depends on the first one reads the host again', async () => {
+    const dependent = flag({ name: 'y', step: 'test -e "$HOST/x" && touch "$HOST/y"' });
+    const result = await hosts.run([...plays, { hosts: 'a', roles: [roleOf(dependent)] }]);
+    expect(result.exitCode).toBe(0);
+    expect(hosts.files('a')).toEqual(['x', 'y']);
+  });
+});
+
+describe('a host that fails', () => {
+  it('is as it was before, and so is the rest of its batch, which names it', async () => {
+    const bad = flag({ name: 'y', step: '[ "${HOST##*/}" != b ] && touch "$HOST/y"' });
+    const result = await hosts.run([{ hosts: 'a,b', roles: [roleOf(flag({ name: 'x' }), bad)] }]);
+    expect(statuses(result)).toEqual({ a: 'reverted', b: 'reverted' });
+    expect(result.hosts[0]?.cause).toEqual({ host: 'b' });
+    expect(result.hosts[1]?.error?.code).toBe('apply-failed');
+    expect([hosts.files('a'), hosts.files('b')]).toEqual([[], []]);
+    expect(result.exitCode).toBe(2);
+  });
+
+  it('stops the batches after it; those before stay', async () => {
+    const bad = flag({ name: 'x', step: '[ "${HOST##*/}" != b ] && touch "$HOST/x"' });
+    const result = await hosts.run([{ hosts: 'all', serial: 1, roles: [roleOf(bad)] }]);
+    expect(statuses(result)).toEqual({ a: 'changed', b: 'reverted', c: 'skipped' });
+    expect([hosts.files('a'), hosts.files('b'), hosts.files('c')]).toEqual([['x'], [], []]);
+  });
+
+  it('unreachable: the others go on, exit 4', async () => {
+    hosts.cutFrom('b', 1);
+    const result = await hosts.run([{ hosts: 'a,b', roles: [roleOf(flag({ name: 'x' }))] }]);
+    expect(statuses(result)).toEqual({ a: 'changed', b: 'unreachable' });
+    expect(result.exitCode).toBe(4);
+  });
+
+  it('no new connection after the change: put back over the old one', async () => {
+    hosts.cutFrom('a', 2);
+    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))] }]);
+    expect(statuses(result)).toEqual({ a: 'reverted' });
+    expect(result.hosts[0]?.error?.message).toContain('no new connection');
+    expect(hosts.files('a')).toEqual([]);
+    expect(result.exitCode).toBe(2);
+  });
+
+  it('still different after the change: put back', async () => {
+    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x', step: 'true' }))] }]);
+    expect(statuses(result)).toEqual({ a: 'reverted' });
+    expect(result.hosts[0]?.error?.code).toBe('still-different');
+  });
+});
+
+describe('checks', () => {
+  const breaking = { hosts: 'a', roles: [roleOf(flag({ name: 'x', breaks: 'trouble' }))] };
+
+  it('passed before and fails after: the change is put back', async () => {
+    const result = await hosts.run([{ ...breaking, checks: [() => [lacks('a', 'trouble')]] }]);
+    expect(statuses(result)).toEqual({ a: 'reverted' });
+    expect(hosts.files('a')).toEqual([]);
+    expect(result.exitCode).toBe(2);
+    expect(result.hosts[0]?.checks[0]).toMatchObject({ status: 'fail', baseline: 'pass', got: 'no' });
+  });
+
+  it('failed before and after: the change stays, exit 2', async () => {
+    hosts.put('a', 'trouble');
+    const result = await hosts.run([{ ...breaking, checks: [() => [lacks('a', 'trouble')]] }]);
+    expect(statuses(result)).toEqual({ a: 'changed' });
+    expect(hosts.files('a')).toEqual(['trouble', 'x']);
+    expect(result.exitCode).toBe(2);
+  });
+
+  it('onFail revert: must pass whatever was before', async () => {
+    hosts.put('a', 'trouble');
+    const strict = lacks('a', 'trouble', { onFail: 'revert' });
+    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [strict]] }]);
+    expect(statuses(result)).toEqual({ a: 'reverted' });
+    expect(hosts.has('a', 'x')).toBe(false);
+  });
+
+  it('asked from a host that the play does not change, and from the controller', async () => {
+    const fromController = lacks('controller', 'nothing');
+    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [lacks('c', 'y'), fromController]] }]);
+    expect(result.hosts.map(({ name, status }) => [name, status])).toEqual([['a', 'changed'], ['c', 'ok']]);
+    expect(result.hosts.flatMap(({ checks }) => checks.map(({ from, status }) => [from, status]))).toEqual([['controller', 'pass'], ['c', 'pass']]);
+  });
+
+  it('a vantage that cannot be reached makes the check unproven, which is not ok', async () => {
+    hosts.cutFrom('c', 1);
+    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [lacks('c', 'y')]] }]);
+    expect(result.hosts[1]?.checks[0]?.status).toBe('unproven');
+    expect(result.exitCode).toBe(4);
+  });
+
+  it('a vantage without the tool makes the check unproven, exit 2', async () => {
+    const toolless = lacks('a', 'y', { script: 'echo no curl; exit 69' });
+    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [toolless]] }]);
+    expect(result.hosts[0]?.checks[0]).toMatchObject({ status: 'unproven', got: 'no curl' });
+    expect(result.exitCode).toBe(2);
+  });
+
+  it('of the kind "change" are not asked when nothing changes', async () => {
+    hosts.put('a', 'x');
+    const rare = lacks('a', 'y', { when: 'change' });
+    const plays = [{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [rare]] }];
+    expect((await hosts.run(plays)).hosts[0]?.checks).toEqual([]);
+    hosts.remove('a', 'x');
+    expect((await hosts.run(plays)).hosts[0]?.checks).toHaveLength(1);
+  });
+});
