@@ -18,7 +18,7 @@ const XML_ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt
 function helpers(engine: typeof Handlebars): void {
   engine.registerHelper('xml', (value: unknown) => {
     if (value === undefined || value === null) throw new Error('xml: the value is not defined');
-    return String(value as string | number).replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c);
+    return String(value).replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c);
   });
 }
 

@@ -13,7 +13,7 @@ import { fail } from './fail.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load.ts';
 import { driftsFor } from './rehearse-drifts.ts';
-import { screen } from './run.ts';
+import { screen } from './screen.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 

@@ -1,17 +1,15 @@
 import { problemsOf, ProvisionError } from '../model/error.ts';
-import type { Emit } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
 import { reported } from '../engine/host-run.ts';
 import { newRunId, run } from '../engine/run.ts';
 import type { RunResult } from '../engine/run.ts';
-import { coloursFor } from '../reporters/colour.ts';
 import { writeJsonReport } from '../reporters/json.ts';
-import { linesReporter } from '../reporters/lines.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load.ts';
+import { screen } from './screen.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
@@ -22,24 +20,6 @@ export interface RunFlags extends LoadFlags, ConnectFlags {
   readonly forks: number;
   readonly verbose: number;
   readonly quiet: boolean;
-}
-
-export interface OutputFlags {
-  readonly verbose: number;
-  readonly quiet: boolean;
-  readonly diff: boolean;
-}
-
-/** Results to stdout, progress to stderr, one line each. */
-export function screen(flags: OutputFlags): Emit {
-  return linesReporter({
-    verbosity: flags.verbose,
-    quiet: flags.quiet,
-    diff: flags.diff,
-    out: (line) => process.stdout.write(`${line}\n`),
-    err: (line) => process.stderr.write(`${line}\n`),
-    colours: coloursFor(process.stderr, process.env),
-  });
 }
 
 /** Nonsense in a flag is said before anything is read. */

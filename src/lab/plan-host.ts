@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import type { Host } from '../model/host.ts';
-import { inRange, parseCidr, rangeOf } from './ipv4.ts';
+import { inRange, parseCidr, blockRange } from '../model/ipv4.ts';
 import type { LabEip, LabHost, LabNetwork, LabNic, LabRole } from './plan.ts';
 import { addressAt, cidrAt, isRecord, portOf, recordAt, refuse } from './plan-values.ts';
 
@@ -197,7 +197,7 @@ function readNic(
   const net = parseCidr(network.cidr) ?? { address: '', prefix: 32 };
   for (const cidr of addresses) {
     const address = cidr.split('/')[0] ?? '';
-    if (!inRange(address, rangeOf(net.address, net.prefix)) || address === network.gateway) {
+    if (!inRange(address, blockRange(`${net.address}/${net.prefix}`)) || address === network.gateway) {
       throw refuse(
         host,
         [...path, 'address'],

@@ -1,5 +1,5 @@
 import type { Host } from '../model/host.ts';
-import { inRange, parseCidr, rangeOf } from './ipv4.ts';
+import { inRange, parseCidr, blockRange } from '../model/ipv4.ts';
 import type { LabNetwork } from './plan.ts';
 import { addressAt, cidrAt, recordAt, refuse } from './plan-values.ts';
 
@@ -13,7 +13,7 @@ export function readNetworks(hosts: readonly Host[]): LabNetwork[] {
       const cidr = cidrAt(host, ['networks', name, 'cidr'], entry.cidr);
       const gateway = addressAt(host, ['networks', name, 'gateway'], entry.gateway);
       const { address, prefix } = parseCidr(cidr) ?? { address: '', prefix: 32 };
-      if (!inRange(gateway, rangeOf(address, prefix))) {
+      if (!inRange(gateway, blockRange(`${address}/${prefix}`))) {
         throw refuse(
           host,
           ['networks', name, 'gateway'],

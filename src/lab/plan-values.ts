@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { ProvisionError } from '../model/error.ts';
 import type { Host } from '../model/host.ts';
-import { parseCidr } from './ipv4.ts';
+import { parseCidr } from '../model/ipv4.ts';
 
 /** A refusal that names the host and the key. */
 export const refuse = (

@@ -1,10 +1,10 @@
 import { ProvisionError } from '../model/error.ts';
-import { inRange, overlaps, parseCidr, rangeOf } from './ipv4.ts';
+import { inRange, rangesOverlap, parseCidr, blockRange } from '../model/ipv4.ts';
 import type { LabHost, LabNetwork } from './plan.ts';
 
 const rangeOfCidr = (cidr: string) => {
   const { address, prefix } = parseCidr(cidr) ?? { address: '0.0.0.0', prefix: 32 };
-  return rangeOf(address, prefix);
+  return blockRange(`${address}/${prefix}`);
 };
 
 /** What no host can know alone: addresses used twice, networks that overlap, outside addresses inside a network. */
@@ -15,7 +15,7 @@ export function checkAddresses(hosts: readonly LabHost[], networks: readonly Lab
 
   networks.forEach((network, index) => {
     for (const other of networks.slice(index + 1)) {
-      if (overlaps(rangeOfCidr(network.cidr), rangeOfCidr(other.cidr))) {
+      if (rangesOverlap(rangeOfCidr(network.cidr), rangeOfCidr(other.cidr))) {
         problem(
           `networks ${network.name} and ${other.name} overlap`,
           `Correct \`networks.${other.name}.cidr\`.`,

@@ -1,7 +1,7 @@
 import type { Host, Inventory } from '../model/host.ts';
 import { ProblemList, ProvisionError } from '../model/error.ts';
-import type { Range } from './ipv4.ts';
-import { numberToIpv4, overlaps, rangeOf } from './ipv4.ts';
+import type { AddressRange } from '../model/ipv4.ts';
+import { formatAddress, rangesOverlap, blockRange } from '../model/ipv4.ts';
 import { readHost } from './plan-host.ts';
 import { readNetworks } from './plan-networks.ts';
 import { checkAddresses, chooseGateways } from './plan-whole.ts';
@@ -69,11 +69,11 @@ export interface LabPlan {
 }
 
 /** Every address the inventory uses stays free of the operator's own: benchmarking space of RFC 2544. */
-function chooseController(taken: readonly Range[]): LabController {
-  const { first, last } = rangeOf('198.18.0.0', 15);
+function chooseController(taken: readonly AddressRange[]): LabController {
+  const { first, last } = blockRange('198.18.0.0/15');
   for (let base = first; base < last; base += 256) {
-    if (taken.some((range) => overlaps(range, { first: base, last: base + 255 }))) continue;
-    return { fabric: numberToIpv4(base + 1), direct: numberToIpv4(base + 2), public: numberToIpv4(base + 3) };
+    if (taken.some((range) => rangesOverlap(range, { first: base, last: base + 255 }))) continue;
+    return { fabric: formatAddress(base + 1), direct: formatAddress(base + 2), public: formatAddress(base + 3) };
   }
   throw new ProvisionError('usage', 'the networks of this inventory leave no address for the operator', {
     hint: 'Leave one /24 of 198.18.0.0/15 unused: that is where the lab puts the operator.',
@@ -120,8 +120,8 @@ export function labPlan(inventory: Inventory): LabPlan {
     ]),
   );
   const taken = [
-    ...routed.map((network) => rangeOf(...splitCidr(network.cidr))),
-    ...addresses.map((address) => rangeOf(address, 32)),
+    ...routed.map((network) => blockRange(network.cidr)),
+    ...addresses.map((address) => blockRange(address)),
   ];
   const ports = servedPorts(inLab, hosts);
   return {
@@ -131,7 +131,3 @@ export function labPlan(inventory: Inventory): LabPlan {
   };
 }
 
-const splitCidr = (cidr: string): [string, number] => {
-  const [address = '', prefix = ''] = cidr.split('/');
-  return [address, Number(prefix)];
-};

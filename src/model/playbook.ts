@@ -32,7 +32,7 @@ export interface RoleContext extends PlayContext {
   /** The host's variables after the play's own were laid over them. */
   readonly vars: Readonly<Record<string, unknown>>;
   /** Renders `ID.hbs`: `--templates DIR` first, then the playbook's project, then the package. */
-  template(id: string, data: Readonly<Record<string, unknown>>): string;
+  readonly template: (id: string, data: Readonly<Record<string, unknown>>) => string;
 }
 
 export interface RoleResult {

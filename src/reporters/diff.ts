@@ -18,7 +18,7 @@ export function unifiedDiff({ text }: ResourceChange, colours: Colours): string[
     'on the host',
     'declared',
     { context: 3, timeout: PATIENCE_MS },
-  ) as string | undefined;
+  );
   if (patch === undefined) return [`${text.path}: too different to compare, ${after.split('\n').length} lines`];
   const colour = (line: string): string => {
     if (line.startsWith('+')) return colours.green(line);

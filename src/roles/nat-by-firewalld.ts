@@ -1,6 +1,6 @@
 import { ProvisionError } from '../model/error.ts';
 import type { Host } from '../model/host.ts';
-import { containsCidr } from './addresses.ts';
+import { contains } from '../model/ipv4.ts';
 import type { HostVariables } from './variables/index.ts';
 
 /** What firewalld cannot say is refused, with the place, rather than left out in silence. */
@@ -39,7 +39,7 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
 export function masqueradeEntries({ nat, networks }: HostVariables): { source: string; inside: string }[] {
   return (nat?.masquerade ?? []).map((source) => ({
     source,
-    inside: Object.values(networks ?? {}).find(({ cidr }) => containsCidr(cidr, source))?.cidr ?? source,
+    inside: Object.values(networks ?? {}).find(({ cidr }) => contains(cidr, source))?.cidr ?? source,
   }));
 }
 

@@ -2,7 +2,7 @@ import { egress, reach } from '../checks/index.ts';
 import type { CheckSpec, RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Facts, Resource } from '../model/resource.ts';
 import { firewalldPolicy, firewalldZone, packageInstalled, service, sysctl } from '../resources/index.ts';
-import { contains } from './addresses.ts';
+import { contains } from '../model/ipv4.ts';
 import { defineRole } from './define.ts';
 import { forwardPorts, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
 import { roleVariables } from './role-variables.ts';
@@ -17,7 +17,7 @@ function kernelParameters({ nics }: HostVariables): Record<string, number> {
   const interfaces = ['all', 'default', ...Object.keys(nics ?? {})];
   // A dot in an interface's name is written as a slash (sysctl.d(5)).
   const quiet = interfaces.map((name) => [`net.ipv4.conf.${name.replaceAll('.', '/')}.send_redirects`, 0]);
-  return { 'net.ipv4.ip_forward': 1, ...Object.fromEntries(quiet) };
+  return Object.fromEntries([['net.ipv4.ip_forward', 1], ...quiet]) as Record<string, number>;
 }
 
 const FORWARD_POLICY = 'provision-forward';

@@ -86,7 +86,7 @@ find /etc /var/lib/provision -xdev ! -name '*.dpkg-*' ! -name ld.so.cache -print
 find /etc -xdev -type f ! -name ld.so.cache -exec sha256sum {} + 2>/dev/null | sort -k2
 nft -s list ruleset 2>/dev/null | sed 's/ # handle.*//'
 iptables-save 2>/dev/null | grep -v '^#'
-ip -o addr; ip rule; ip route show table all
+ip -4 -o addr; ip -4 rule; ip -4 route show table all
 firewall-cmd --list-all-zones 2>/dev/null; firewall-cmd --list-all-policies 2>/dev/null
 firewall-cmd --permanent --list-all-zones 2>/dev/null; firewall-cmd --permanent --list-all-policies 2>/dev/null
 sysctl -a 2>/dev/null | grep -E '^net.ipv4.(ip_forward|conf\\..*\\.(send_redirects|rp_filter|forwarding))' | sort

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { EgressEntry } from '../../roles/variables/index.ts';
-import { contains, overlaps } from '../../roles/variables/ipv4.ts';
+import { contains, overlaps } from '../../model/ipv4.ts';
 import { publishedParts } from '../../roles/variables/ports.ts';
 import { collisions, doubleNames, unknownName } from './lint.ts';
 import type { Lint, LintInput, Stretch } from './lint.ts';

@@ -1,5 +1,5 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
-import { addressOf } from '../../roles/variables/ipv4.ts';
+import { addressOf } from '../../model/ipv4.ts';
 import { lintEgress } from './egress.ts';
 import { lintListeners } from './listeners.ts';
 import { lintZones } from './zones.ts';

@@ -1,5 +1,5 @@
 import type { Listener } from '../../roles/variables/index.ts';
-import { addressOf, contains, networkOf } from '../../roles/variables/ipv4.ts';
+import { addressOf, contains, networkOf } from '../../model/ipv4.ts';
 import { portRanges } from '../../roles/variables/ports.ts';
 import { collisions, doubleNames } from './lint.ts';
 import type { Lint, LintInput, Stretch } from './lint.ts';

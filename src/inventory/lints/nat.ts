@@ -1,4 +1,4 @@
-import { contains } from '../../roles/variables/ipv4.ts';
+import { contains } from '../../model/ipv4.ts';
 import { portRanges } from '../../roles/variables/ports.ts';
 import type { DnatEntry, HostVariables } from '../../roles/variables/index.ts';
 import type { Path } from '../document.ts';

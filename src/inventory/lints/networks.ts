@@ -1,4 +1,4 @@
-import { addressOf, blockRange, contains, networkOf, prefixLength } from '../../roles/variables/ipv4.ts';
+import { addressOf, blockRange, contains, networkOf, prefixLength } from '../../model/ipv4.ts';
 import type { HostVariables } from '../../roles/variables/index.ts';
 import type { Path } from '../document.ts';
 import { collisions, unknownName } from './lint.ts';

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { addressOf, networkOf } from './ipv4.ts';
+import { addressOf, networkOf } from '../../model/ipv4.ts';
 import { complain, shown, text } from './text.ts';
 import type { Complaint } from './text.ts';
 

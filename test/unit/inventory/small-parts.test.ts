@@ -10,7 +10,7 @@ import {
   formatAddress,
   networkOf,
   overlaps,
-} from '../../../src/roles/variables/ipv4.ts';
+} from '../../../src/model/ipv4.ts';
 import { portRanges, publishedParts } from '../../../src/roles/variables/ports.ts';
 
 describe('host ranges', () => {

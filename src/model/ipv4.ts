@@ -53,3 +53,17 @@ export function overlaps(left: string, right: string): boolean {
   const b = blockRange(right);
   return a.first <= b.last && b.first <= a.last;
 }
+
+/** `a.b.c.d/nn` split and checked; null when it is anything else. */
+export function parseCidr(text: string): { address: string; prefix: number } | null {
+  const [address = '', prefix = '', ...rest] = text.split('/');
+  if (rest.length > 0 || !isIPv4(address) || !/^\d{1,2}$/.test(prefix) || Number(prefix) > 32) return null;
+  return { address, prefix: Number(prefix) };
+}
+
+/** Whether an address lies in a range. */
+export const inRange = (address: string, { first, last }: AddressRange): boolean =>
+  addressNumber(address) >= first && addressNumber(address) <= last;
+
+/** Whether two ranges share an address. */
+export const rangesOverlap = (a: AddressRange, b: AddressRange): boolean => a.first <= b.last && b.first <= a.last;
