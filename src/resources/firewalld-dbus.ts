@@ -10,7 +10,7 @@ const PATH = '/org/fedoraproject/FirewallD1';
  */
 export const readRuntime = (kind: 'zone' | 'policy', name: string): string => {
   const method = kind === 'zone' ? 'getZoneSettings2' : 'getPolicySettings';
-  return sh`busctl --auto-start=no --json=short call ${NAME} ${PATH} ${`${NAME}.${kind}`} ${method} s ${name} 2>/dev/null || true`;
+  return sh`busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${`${NAME}.${kind}`} ${method} s ${name} 2>/dev/null || true`;
 };
 
 type Setting = { readonly data: unknown };

@@ -17,7 +17,8 @@ const probe = (name: string): string =>
 
 /**
  * Services of a new package stay down until their configuration is written: invoke-rc.d(8) asks policy-rc.d(8),
- * 101 = not allowed. An existing policy is put back as it was.
+ * 101 = not allowed. A reload is: without it D-Bus would not know the names of the new package, and firewalld would
+ * wait for polkit until it gives up. An existing policy is put back as it was.
  */
 const install = (name: string): string => `
 if command -v apt-get >/dev/null; then
@@ -27,7 +28,7 @@ if command -v apt-get >/dev/null; then
   if [ -e "$policy" ]; then kept=$(mktemp -p /usr/sbin .policy-rc.d.XXXXXXXX); cp -p "$policy" "$kept"; fi
   restore() { if [ -n "$kept" ]; then mv -f "$kept" "$policy"; else rm -f "$policy"; fi; }
   trap restore EXIT
-  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  printf '#!/bin/sh\\ncase "$2" in *start*) exit 101 ;; esac\\nexit 0\\n' > "$policy"
   chmod 0755 "$policy"
   get() { apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold --no-install-recommends install -- "$1"; }
   if ! get ${sh`${name}`}; then apt-get -q update; get ${sh`${name}`}; fi
