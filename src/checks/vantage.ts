@@ -10,9 +10,13 @@ export function vantages(from: string, { hosts, groups }: PlayContext, optional:
   if (members) return [...members];
   if (from in hosts) return [from];
   if (optional) return [];
-  throw new ProvisionError('playbook', `A check is to be asked from "${from}", which is neither a host nor a group of the inventory.`, {
-    hint: `Name a host or a group of the inventory, or "${CONTROLLER}".`,
-  });
+  throw new ProvisionError(
+    'playbook',
+    `A check is to be asked from "${from}", which is neither a host nor a group of the inventory.`,
+    {
+      hint: `Name a host or a group of the inventory, or "${CONTROLLER}".`,
+    },
+  );
 }
 
 /** `echo_url` of a vantage: a list of URLs, or the name of a host of `probes` that serves the echo. */
@@ -20,7 +24,11 @@ export function echoUrls(from: string, { hosts }: PlayContext): string[] {
   const names = Object.keys(hosts);
   const view = (from === CONTROLLER ? hosts[names[0] ?? ''] : hosts[from]) as HostView | undefined;
   const declared: unknown = view?.['echo_url'];
-  const urls = Array.isArray(declared) ? declared.map(String) : typeof declared === 'string' ? [declared] : [];
+  const urls = Array.isArray(declared)
+    ? declared.map(String)
+    : typeof declared === 'string'
+      ? [declared]
+      : [];
   return urls.map((url) => {
     if (url.includes('://') || !(url in hosts)) return url;
     const server = hosts[url] as HostView;

@@ -43,10 +43,14 @@ const colours = coloursFor(process.stderr, process.env);
 const say = (line: string): boolean => process.stderr.write(`${line}\n`);
 
 function demand(holds: boolean, otherwise: string): void {
-  if (!holds) throw new ProvisionError('check-failed', otherwise, { hint: 'Run again with --keep, then look: provision lab shell -i INVENTORY HOST.' });
+  if (!holds)
+    throw new ProvisionError('check-failed', otherwise, {
+      hint: 'Run again with --keep, then look: provision lab shell -i INVENTORY HOST.',
+    });
 }
 
-const changedOf = ({ hosts }: RunResult): string[] => hosts.flatMap((host) => host.changes.map((change) => `${host.name}: ${change.sentence}`));
+const changedOf = ({ hosts }: RunResult): string[] =>
+  hosts.flatMap((host) => host.changes.map((change) => `${host.name}: ${change.sentence}`));
 
 const checksOf = ({ hosts }: RunResult): string => {
   const all = hosts.flatMap((host) => host.checks);
@@ -56,7 +60,11 @@ const checksOf = ({ hosts }: RunResult): string => {
 const broken = ({ hosts }: RunResult): string =>
   [
     ...hosts.flatMap((host) => (host.error ? [`${host.name}: ${host.error.message}`] : [])),
-    ...hosts.flatMap((host) => host.checks.filter((c) => c.status !== 'pass').map((c) => `${c.name}: expected ${c.expected}, got ${c.got}`)),
+    ...hosts.flatMap((host) =>
+      host.checks
+        .filter((c) => c.status !== 'pass')
+        .map((c) => `${c.name}: expected ${c.expected}, got ${c.got}`),
+    ),
   ].join('; ');
 
 function firstRun({ play, keepReport }: Rehearsal): Stage {
@@ -66,7 +74,9 @@ function firstRun({ play, keepReport }: Rehearsal): Stage {
       const result = await play(false);
       keepReport(result);
       demand(result.exitCode === 0, `The first run ended ${result.exitCode}: ${broken(result)}`);
-      const opened = result.hosts.flatMap((host) => host.checks.filter((c) => c.status === 'pass' && c.baseline === 'fail'));
+      const opened = result.hosts.flatMap((host) =>
+        host.checks.filter((c) => c.status === 'pass' && c.baseline === 'fail'),
+      );
       return `${changedOf(result).length} differences corrected, ${checksOf(result)}, ${opened.length} of them failed before`;
     },
   };
@@ -78,9 +88,15 @@ function secondRun({ play }: Rehearsal): Stage {
     act: async () => {
       const result = await play(false);
       demand(result.exitCode === 0, `The second run ended ${result.exitCode}: ${broken(result)}`);
-      demand(changedOf(result).length === 0, `The second run still changed something: ${changedOf(result).join('; ')}`);
+      demand(
+        changedOf(result).length === 0,
+        `The second run still changed something: ${changedOf(result).join('; ')}`,
+      );
       const dear = result.hosts.find(({ ssh }) => ssh.connections !== 1 || ssh.execs !== 1);
-      demand(dear === undefined, `A run without changes costs one connection and one exec; ${dear?.name ?? ''} cost ${dear?.ssh.connections ?? 0} and ${dear?.ssh.execs ?? 0}.`);
+      demand(
+        dear === undefined,
+        `A run without changes costs one connection and one exec; ${dear?.name ?? ''} cost ${dear?.ssh.connections ?? 0} and ${dear?.ssh.execs ?? 0}.`,
+      );
       return `nothing to change, one connection and one exec per host, ${checksOf(result)}`;
     },
   };
@@ -108,7 +124,10 @@ function rebootStage({ lab, compiled, play }: Rehearsal): Stage {
       const result = await play(true);
       const failed = result.hosts.flatMap((host) => host.checks.filter((check) => check.status !== 'pass'));
       demand(result.exitCode === 0 && failed.length === 0, `After the reboot: ${broken(result)}`);
-      demand(changedOf(result).length === 0, `After the reboot something is different: ${changedOf(result).join('; ')}`);
+      demand(
+        changedOf(result).length === 0,
+        `After the reboot something is different: ${changedOf(result).join('; ')}`,
+      );
       return `without a run: nothing different, ${checksOf(result)}`;
     },
   };
@@ -120,7 +139,10 @@ function wrongSourceStage({ lab }: Rehearsal): Stage {
     act: async () => {
       const counters = await labWrongSource(lab);
       const bad = Object.entries(counters).filter(([, packets]) => packets > 0);
-      demand(bad.length === 0, `Packets left with a source that is not their NIC's: ${bad.map(([nic, packets]) => `${nic} ${packets}`).join(', ')}`);
+      demand(
+        bad.length === 0,
+        `Packets left with a source that is not their NIC's: ${bad.map(([nic, packets]) => `${nic} ${packets}`).join(', ')}`,
+      );
       return `0 on ${Object.keys(counters).length} NICs`;
     },
   };
@@ -133,7 +155,9 @@ async function perform(stages: readonly Stage[], stopped: () => boolean): Promis
     say(`\n${colours.bold(title)}`);
     const start = performance.now();
     const seen = await stage.act();
-    process.stdout.write(`${colours.green('ok')}  ${stage.name}: ${seen} ${colours.dim(`(${((performance.now() - start) / 1000).toFixed(1)} s)`)}\n`);
+    process.stdout.write(
+      `${colours.green('ok')}  ${stage.name}: ${seen} ${colours.dim(`(${((performance.now() - start) / 1000).toFixed(1)} s)`)}\n`,
+    );
   }
 }
 
@@ -165,12 +189,25 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
       lab,
       compiled,
       play: async (check) => {
-        const transports = await transportsFor(loaded.inventory, { hostKeyChecking: 'strict', timeout: 15 }, lab);
+        const transports = await transportsFor(
+          loaded.inventory,
+          { hostKeyChecking: 'strict', timeout: 15 },
+          lab,
+        );
         const emit = screen({ verbose: flags.verbose, quiet: false, diff: false });
         return run(compiled, { check, forks: 10 }, { ...transports, targets, emit, signal: stop.signal });
       },
       keepReport: ({ runId, hosts, exitCode }) =>
-        flags.report.forEach((file) => writeJsonReport(file, { schemaVersion: 1, runId, startedAt, argv: process.argv.slice(2), exitCode, hosts })),
+        flags.report.forEach((file) =>
+          writeJsonReport(file, {
+            schemaVersion: 1,
+            runId,
+            startedAt,
+            argv: process.argv.slice(2),
+            exitCode,
+            hosts,
+          }),
+        ),
     };
     const stages = [
       firstRun(rehearsal),
@@ -180,7 +217,8 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
       wrongSourceStage(rehearsal),
     ];
     await perform(stages, () => stop.signal.aborted);
-    if (!stop.signal.aborted) process.stdout.write(`${colours.green('rehearsal passed')}: ${stages.length} stages\n`);
+    if (!stop.signal.aborted)
+      process.stdout.write(`${colours.green('rehearsal passed')}: ${stages.length} stages\n`);
     return stop.exitCode() ?? 0;
   } catch (error) {
     await fail(error);
@@ -188,8 +226,10 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
     const code: number = ERROR_EXIT_CODES[problemsOf(error)[0]?.code ?? 'internal'];
     return stop.exitCode() ?? code;
   } finally {
-    if (labStarted && inventory && !flags.keep) await labDown(inventory).catch(() => say('the lab could not be taken down whole: provision lab down'));
-    else if (labStarted) say(`the lab stays up: provision lab status -i ${flags.inventory?.[0] ?? 'INVENTORY'}`);
+    if (labStarted && inventory && !flags.keep)
+      await labDown(inventory).catch(() => say('the lab could not be taken down whole: provision lab down'));
+    else if (labStarted)
+      say(`the lab stays up: provision lab status -i ${flags.inventory?.[0] ?? 'INVENTORY'}`);
     stop.release();
   }
 }

@@ -33,11 +33,14 @@ run() {
 }`;
 
 const handlersOf = (transitions: readonly Transition[]): string[] => {
-  const byId = new Map(transitions.flatMap((t) => t.handlers ?? []).map((handler) => [handler.id, handler.script]));
+  const byId = new Map(
+    transitions.flatMap((t) => t.handlers ?? []).map((handler) => [handler.id, handler.script]),
+  );
   return [...byId.values()];
 };
 
-const functions = (name: string, texts: readonly string[]): string[] => texts.map((text, index) => `${name}_${index}() {\n${text}\n}`);
+const functions = (name: string, texts: readonly string[]): string[] =>
+  texts.map((text, index) => `${name}_${index}() {\n${text}\n}`);
 
 const calls = (label: string, name: string, texts: readonly string[], otherwise: string): string[] =>
   texts.map((_text, index) => `run ${label} ${name}_${index}\n[ "$code" -eq 0 ] || ${otherwise}`);
@@ -46,7 +49,11 @@ const calls = (label: string, name: string, texts: readonly string[], otherwise:
  * One script for one host and one exec: `apply` makes the changes and takes them back itself when a step fails;
  * `revert` takes back changes that were applied. Labels in its output are indices into packages + changes.
  */
-export function applyScript({ packages, changes }: ApplyPlan, nonce: string, mode: 'apply' | 'revert'): string {
+export function applyScript(
+  { packages, changes }: ApplyPlan,
+  nonce: string,
+  mode: 'apply' | 'revert',
+): string {
   const first = packages.length;
   const applyHandlers = handlersOf(changes.map((change) => change.apply));
   const revertHandlers = handlersOf(changes.map((change) => change.revert));
@@ -80,7 +87,9 @@ export function applyScript({ packages, changes }: ApplyPlan, nonce: string, mod
     '}',
     'apply() {',
     'mark begin',
-    ...packages.flatMap((change, index) => calls(String(index), `package_${index}`, change.apply.steps, 'revert')),
+    ...packages.flatMap((change, index) =>
+      calls(String(index), `package_${index}`, change.apply.steps, 'revert'),
+    ),
     ...changes.flatMap((change, index) => [
       `reached=${index}`,
       ...calls(String(first + index), `apply_${index}`, change.apply.steps, 'revert'),

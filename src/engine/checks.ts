@@ -4,7 +4,11 @@ import type { CheckOutput } from './probe-script.ts';
 const UNAVAILABLE = 69;
 
 /** What a check saw, held against what it should see. */
-export function judge(check: Check, seen: CheckOutput | null, baseline: CheckResult['baseline']): CheckResult {
+export function judge(
+  check: Check,
+  seen: CheckOutput | null,
+  baseline: CheckResult['baseline'],
+): CheckResult {
   const { name, from, kind, to, expect: expected } = check;
   const common = { name, from, kind, to, expected, baseline };
   if (seen === null) return { ...common, got: `${from} could not be asked`, status: 'unproven' };
@@ -14,10 +18,15 @@ export function judge(check: Check, seen: CheckOutput | null, baseline: CheckRes
 }
 
 /** An answer is somebody else's text: one short line without control characters. */
-const printable = (text: string): string => text.replaceAll(/[^\x20-\x7e]+/g, ' ').trim().slice(0, 120);
+const printable = (text: string): string =>
+  text
+    .replaceAll(/[^\x20-\x7e]+/g, ' ')
+    .trim()
+    .slice(0, 120);
 
 /** Which checks a run asks: those of `change` only once something has changed. */
-export const asked = (checks: readonly Check[], moments: readonly CheckWhen[]): Check[] => checks.filter((check) => moments.includes(check.when));
+export const asked = (checks: readonly Check[], moments: readonly CheckWhen[]): Check[] =>
+  checks.filter((check) => moments.includes(check.when));
 
 /**
  * Does this result put a change back? Only what worked before and does not now, and what must work whatever was

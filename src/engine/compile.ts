@@ -44,9 +44,13 @@ function hostViews(inventory: Inventory): HostViews {
   return new Proxy(views, {
     get: (target, name) => {
       if (typeof name !== 'string' || name in target) return Reflect.get(target, name) as unknown;
-      throw new ProvisionError('playbook', `The playbook asks for host ${name}, which is not in the inventory.`, {
-        hint: `Its hosts are: ${Object.keys(target).slice(0, 20).join(', ')}.`,
-      });
+      throw new ProvisionError(
+        'playbook',
+        `The playbook asks for host ${name}, which is not in the inventory.`,
+        {
+          hint: `Its hosts are: ${Object.keys(target).slice(0, 20).join(', ')}.`,
+        },
+      );
     },
   });
 }
@@ -58,7 +62,9 @@ function batchesOf(hosts: readonly string[], serial: Play['serial'], play: strin
       ? Math.max(1, Math.floor((hosts.length * Number.parseInt(serial, 10)) / 100))
       : Number(serial ?? hosts.length);
   if (hosts.length > 0 && (!Number.isInteger(size) || size < 1)) {
-    throw new ProvisionError('playbook', `serial of ${play} is ${String(serial)}.`, { hint: 'Give a whole number or a percentage, for example serial: 1 or "25%".' });
+    throw new ProvisionError('playbook', `serial of ${play} is ${String(serial)}.`, {
+      hint: 'Give a whole number or a percentage, for example serial: 1 or "25%".',
+    });
   }
   const batches: string[][] = [];
   for (let at = 0; at < hosts.length; at += size) batches.push(hosts.slice(at, at + size));
@@ -72,7 +78,9 @@ function withoutTwins(resources: readonly Resource[], host: string): Resource[] 
     const twin = byId.get(resource.id);
     if (!twin) byId.set(resource.id, resource);
     else if (twin.declared === null || twin.declared !== resource.declared) {
-      throw new ProvisionError('playbook', `${resource.id} is declared twice for ${host}, and differently.`, { hint: 'Let one role declare it.' });
+      throw new ProvisionError('playbook', `${resource.id} is declared twice for ${host}, and differently.`, {
+        hint: 'Let one role declare it.',
+      });
     }
   }
   return [...byId.values()];
@@ -80,13 +88,28 @@ function withoutTwins(resources: readonly Resource[], host: string): Resource[] 
 
 /** Checks of several hosts often are the same question: each is asked once. */
 function unique(checks: readonly Check[]): Check[] {
-  const seen = new Map(checks.map((check) => [JSON.stringify([check.name, check.from, check.kind, check.to, check.expect]), check]));
+  const seen = new Map(
+    checks.map((check) => [
+      JSON.stringify([check.name, check.from, check.kind, check.to, check.expect]),
+      check,
+    ]),
+  );
   return [...seen.values()];
 }
 
-function compilePlay(play: Play, index: number, hosts: readonly string[], input: CompileInput, views: HostViews): CompiledPlay {
+function compilePlay(
+  play: Play,
+  index: number,
+  hosts: readonly string[],
+  input: CompileInput,
+  views: HostViews,
+): CompiledPlay {
   const name = play.name ?? play.roles.map((role) => role.name).join(', ') ?? `play ${index + 1}`;
-  const context: PlayContext = { hosts: views, groups: Object.fromEntries(input.inventory.groups), play: hosts };
+  const context: PlayContext = {
+    hosts: views,
+    groups: Object.fromEntries(input.inventory.groups),
+    play: hosts,
+  };
   const specs: CheckSpec[] = [];
   const resources = new Map<string, readonly Resource[]>();
   for (const hostName of hosts) {
@@ -94,7 +117,13 @@ function compilePlay(play: Play, index: number, hosts: readonly string[], input:
     if (!host) continue;
     const vars = { ...host.vars, ...play.vars };
     const built = play.roles.map((role) => role.build({ ...context, host, vars, template: input.render }));
-    resources.set(hostName, withoutTwins(built.flatMap((result) => result.resources), hostName));
+    resources.set(
+      hostName,
+      withoutTwins(
+        built.flatMap((result) => result.resources),
+        hostName,
+      ),
+    );
     specs.push(...built.flatMap((result) => result.checks ?? []));
   }
   const checks = unique([...specs, ...(play.checks ?? [])].flatMap((spec) => spec(context)));
@@ -116,14 +145,22 @@ export function compile(input: CompileInput): Compiled {
       return [compilePlay(play, index, hosts, input, views)];
     } catch (error) {
       const found = problemsOf(error);
-      problems.push(...found.map((problem) => (problem.code === 'internal' ? brokenPlaybook(problem, play, index) : problem)));
+      problems.push(
+        ...found.map((problem) =>
+          problem.code === 'internal' ? brokenPlaybook(problem, play, index) : problem,
+        ),
+      );
       return [];
     }
   });
   if (problems.length > 0) throw new ProblemList(problems);
   const inPlays = new Set(plays.flatMap((play) => play.batches.flat()));
   if (inPlays.size === 0) {
-    throw new ProvisionError('no-hosts-matched', `No host of the playbook is left${input.limit === undefined ? '' : ` by -l ${input.limit}`}.`, { hint: 'Look at the names and groups of the inventory file.' });
+    throw new ProvisionError(
+      'no-hosts-matched',
+      `No host of the playbook is left${input.limit === undefined ? '' : ` by -l ${input.limit}`}.`,
+      { hint: 'Look at the names and groups of the inventory file.' },
+    );
   }
   const asked = new Set(plays.flatMap((play) => play.checks.map((check) => check.from)));
   const inOrder = [...inventory.hosts.keys()];
@@ -132,7 +169,9 @@ export function compile(input: CompileInput): Compiled {
     plays,
     hosts: inOrder.filter((host) => inPlays.has(host)),
     vantages: inOrder.filter((host) => !inPlays.has(host) && asked.has(host)),
-    warnings: inventory.warnings.map(({ message, place }) => (place ? `${place.file}:${place.line ?? 1}: ${message}` : message)),
+    warnings: inventory.warnings.map(({ message, place }) =>
+      place ? `${place.file}:${place.line ?? 1}: ${message}` : message,
+    ),
   };
 }
 

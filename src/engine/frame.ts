@@ -26,7 +26,9 @@ export function framedLines(stdout: string, nonce: string): string[][] {
 /** The text of a frame; throws `probe-failed` when fewer bytes arrived than were sent. */
 export function decode(length: string | undefined, payload: string | undefined): string {
   if (length === undefined || payload === undefined || Number(length) !== payload.length) {
-    throw new ProvisionError('probe-failed', 'A part of what the host sent did not arrive whole.', { hint: 'Run again; if it stays, look for what cuts the connection.' });
+    throw new ProvisionError('probe-failed', 'A part of what the host sent did not arrive whole.', {
+      hint: 'Run again; if it stays, look for what cuts the connection.',
+    });
   }
   return Buffer.from(payload, 'base64').toString('utf8');
 }

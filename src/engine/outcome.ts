@@ -6,7 +6,17 @@ import type { HostReport } from '../model/report.ts';
 const PRECEDENCE = [1, 3, 2, 6, 4] as const;
 
 function codeOfHost({ status, error, checks }: HostReport): number {
-  const byStatus = { pending: 3, unknown: 3, unreachable: 4, failed: 2, reverted: 2, ok: 0, planned: 0, changed: 0, skipped: 0 }[status];
+  const byStatus = {
+    pending: 3,
+    unknown: 3,
+    unreachable: 4,
+    failed: 2,
+    reverted: 2,
+    ok: 0,
+    planned: 0,
+    changed: 0,
+    skipped: 0,
+  }[status];
   const byError = error && error.code in ERROR_EXIT_CODES ? ERROR_EXIT_CODES[error.code as ErrorCode] : 0;
   // A check that nobody could be asked is not ok either; where its host was unreachable, that is said by the host.
   const unproven = status !== 'unreachable' && checks.some((check) => check.status === 'unproven');

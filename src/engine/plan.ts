@@ -14,7 +14,11 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
       return (output && resource.plan(output, probe.facts)) ?? [];
     } catch (error) {
       if (isProvisionError(error)) throw error;
-      throw new ProvisionError('probe-failed', `${host.name}: what the host says about ${resource.id} could not be understood.`, { hint: 'Run `provision --check -vvv` and report what it prints.', cause: error });
+      throw new ProvisionError(
+        'probe-failed',
+        `${host.name}: what the host says about ${resource.id} could not be understood.`,
+        { hint: 'Run `provision --check -vvv` and report what it prints.', cause: error },
+      );
     }
   });
 }

@@ -35,14 +35,21 @@ ask() {
   printf '%sx%s' "$said" "$code" | encode
 }`;
 
-const distinct = (resources: readonly Resource[]): string[] => [...new Set(resources.map((resource) => resource.probe))];
+const distinct = (resources: readonly Resource[]): string[] => [
+  ...new Set(resources.map((resource) => resource.probe)),
+];
 
 /**
  * One script that reads everything of a host in one exec: facts, the probe of every resource (equal texts once), and
  * the checks asked from this host, which run beside it. All in functions, called by the last line: a script cut off
  * on its way runs nothing. `retry` is for checks after a change; before one, TCP's own second SYN is enough.
  */
-export function probeScript(resources: readonly Resource[], checks: readonly Check[], nonce: string, retry: boolean): string {
+export function probeScript(
+  resources: readonly Resource[],
+  checks: readonly Check[],
+  nonce: string,
+  retry: boolean,
+): string {
   const probes = distinct(resources);
   return [
     'LC_ALL=C; export LC_ALL',
@@ -56,7 +63,9 @@ export function probeScript(resources: readonly Resource[], checks: readonly Che
     'umask 077',
     'mark begin',
     ...(checks.length > 0 ? ['answers=$(mktemp -d) || exit 1', `trap 'rm -rf "$answers"' EXIT`] : []),
-    ...checks.map((check, index) => `ask check_${index} ${retry ? check.retries : 0} > "$answers/${index}" &`),
+    ...checks.map(
+      (check, index) => `ask check_${index} ${retry ? check.retries : 0} > "$answers/${index}" &`,
+    ),
     'section facts facts',
     ...probes.map((_text, index) => `section probe_${index} probe_${index}`),
     ...(checks.length > 0 ? ['wait'] : []),
@@ -81,7 +90,11 @@ function parseFacts(text: string): Facts {
     hostname,
     kernel,
     init,
-    os: { id: os['ID'] ?? '', like: (os['ID_LIKE'] ?? '').split(' ').filter(Boolean), version: os['VERSION_ID'] ?? '' },
+    os: {
+      id: os['ID'] ?? '',
+      like: (os['ID_LIKE'] ?? '').split(' ').filter(Boolean),
+      version: os['VERSION_ID'] ?? '',
+    },
     sshPort: connection?.[2] ? Number(connection[2]) : null,
     sshClient: connection?.[1] ?? null,
     ipv6Route: ipv6 !== '0',
@@ -89,10 +102,17 @@ function parseFacts(text: string): Facts {
 }
 
 /** What `probeScript` printed → facts, outputs per resource id, answers per check. Throws `probe-failed`. */
-export function parseProbe(stdout: string, resources: readonly Resource[], checks: readonly Check[], nonce: string): ProbeResult {
+export function parseProbe(
+  stdout: string,
+  resources: readonly Resource[],
+  checks: readonly Check[],
+  nonce: string,
+): ProbeResult {
   const lines = framedLines(stdout, nonce);
   if (!lines.some(([word]) => word === 'end')) {
-    throw new ProvisionError('probe-failed', 'The host stopped in the middle of being read.', { hint: 'Run again with -vvv to see what it printed.' });
+    throw new ProvisionError('probe-failed', 'The host stopped in the middle of being read.', {
+      hint: 'Run again with -vvv to see what it printed.',
+    });
   }
   const frames = new Map(lines.map(([name = '', length, payload]) => [name, { length, payload }]));
   const read = (name: string) => {
@@ -100,7 +120,9 @@ export function parseProbe(stdout: string, resources: readonly Resource[], check
     return textAndCode(decode(frame?.length, frame?.payload));
   };
   const probes = distinct(resources);
-  const outputs = new Map(resources.map((resource) => [resource.id, read(`probe_${probes.indexOf(resource.probe)}`)]));
+  const outputs = new Map(
+    resources.map((resource) => [resource.id, read(`probe_${probes.indexOf(resource.probe)}`)]),
+  );
   return {
     facts: parseFacts(read('facts').stdout),
     outputs,

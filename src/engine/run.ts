@@ -46,9 +46,15 @@ export interface Context extends RunDependencies {
 export const newRunId = (now = new Date()): string =>
   `${now.toISOString().replaceAll(/[-:]|\.\d+Z$/g, '')}-${randomBytes(4).toString('hex')}`;
 
-async function runBatch(context: Context, play: CompiledPlay, hosts: readonly HostRun[]): Promise<'ok' | 'failed'> {
+async function runBatch(
+  context: Context,
+  play: CompiledPlay,
+  hosts: readonly HostRun[],
+): Promise<'ok' | 'failed'> {
   const ready = hosts.filter((host) => host.probe !== null && host.status !== 'failed');
-  await Promise.all(ready.filter((host) => host.stale).map((host) => context.limit(() => reprobe(context, host))));
+  await Promise.all(
+    ready.filter((host) => host.stale).map((host) => context.limit(() => reprobe(context, host))),
+  );
   const planned = ready.map((host) => ({ host, plan: planHost(context, play, host) }));
   const changing = planned.filter(({ plan }) => plan.length > 0);
   await Promise.all(planned.filter(({ plan }) => plan.length === 0).map(({ host }) => host.release()));
@@ -62,7 +68,11 @@ async function runBatch(context: Context, play: CompiledPlay, hosts: readonly Ho
 }
 
 /** probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake. */
-export async function run(compiled: Compiled, options: RunOptions, dependencies: RunDependencies): Promise<RunResult> {
+export async function run(
+  compiled: Compiled,
+  options: RunOptions,
+  dependencies: RunDependencies,
+): Promise<RunResult> {
   const { emit, targets } = dependencies;
   const runId = newRunId();
   const names = [...compiled.hosts, ...compiled.vantages];
@@ -76,7 +86,14 @@ export async function run(compiled: Compiled, options: RunOptions, dependencies:
     }),
   );
   const context: Context = { ...dependencies, options, runs, compiled, limit: pLimit(options.forks) };
-  emit({ type: 'run-started', runId, playbook: compiled.playbook, check: options.check, hosts: compiled.hosts, vantages: compiled.vantages });
+  emit({
+    type: 'run-started',
+    runId,
+    playbook: compiled.playbook,
+    check: options.check,
+    hosts: compiled.hosts,
+    vantages: compiled.vantages,
+  });
   compiled.warnings.forEach((message) => emit({ type: 'warning', message }));
   try {
     await probeAll(context);
@@ -88,7 +105,13 @@ export async function run(compiled: Compiled, options: RunOptions, dependencies:
           hosts.filter((host) => host.status === 'ok').forEach((host) => (host.status = 'skipped'));
           continue;
         }
-        emit({ type: 'play-started', play: play.name, hosts: batch, batch: index + 1, batches: play.batches.length });
+        emit({
+          type: 'play-started',
+          play: play.name,
+          hosts: batch,
+          batch: index + 1,
+          batches: play.batches.length,
+        });
         stopped = (await runBatch(context, play, hosts)) === 'failed';
       }
     }

@@ -4,7 +4,8 @@ import type { FieldDifference, Fields, FieldValue, Layer, State } from './resour
 export const sameValue = (a: FieldValue, b: FieldValue): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** What a field of something absent is worth: nothing, as an empty list or a plain no. */
-const isNothing = (value: FieldValue): boolean => value === null || value === false || (Array.isArray(value) && value.length === 0);
+const isNothing = (value: FieldValue): boolean =>
+  value === null || value === false || (Array.isArray(value) && value.length === 0);
 
 function differencesOfLayer(layer: Layer, actual: Fields | null, desired: Fields | null): FieldDifference[] {
   const fields = new Set([...Object.keys(desired ?? {}), ...Object.keys(actual ?? {})]);
@@ -16,7 +17,9 @@ function differencesOfLayer(layer: Layer, actual: Fields | null, desired: Fields
     return same ? [] : [{ field, layer, before, after }];
   });
   const onlyExistence = found.length === 0 && (actual === null) !== (desired === null);
-  return onlyExistence ? [{ field: 'exists', layer, before: actual !== null, after: desired !== null }] : found;
+  return onlyExistence
+    ? [{ field: 'exists', layer, before: actual !== null, after: desired !== null }]
+    : found;
 }
 
 /** Field by field, layer by layer, what is not as desired. A layer that `desired` leaves out is not compared. */
@@ -28,4 +31,5 @@ export function differences(actual: State, desired: State): FieldDifference[] {
 }
 
 /** True when any layer of the state holds a field. */
-export const exists = (state: State): boolean => LAYERS.some((layer) => Object.keys(state[layer] ?? {}).length > 0);
+export const exists = (state: State): boolean =>
+  LAYERS.some((layer) => Object.keys(state[layer] ?? {}).length > 0);

@@ -7,13 +7,31 @@ export type Phase = 'compile' | 'probe' | 'plan' | 'apply' | 'verify' | 'revert'
 
 /** Everything the engine tells the world. Reporters draw it; nothing else writes to a screen. */
 export type RunEvent =
-  | { readonly type: 'run-started'; readonly runId: string; readonly playbook: string; readonly check: boolean; readonly hosts: readonly string[]; readonly vantages: readonly string[] }
+  | {
+      readonly type: 'run-started';
+      readonly runId: string;
+      readonly playbook: string;
+      readonly check: boolean;
+      readonly hosts: readonly string[];
+      readonly vantages: readonly string[];
+    }
   | { readonly type: 'warning'; readonly message: string; readonly host?: string }
-  | { readonly type: 'play-started'; readonly play: string; readonly hosts: readonly string[]; readonly batch: number; readonly batches: number }
+  | {
+      readonly type: 'play-started';
+      readonly play: string;
+      readonly hosts: readonly string[];
+      readonly batch: number;
+      readonly batches: number;
+    }
   | { readonly type: 'phase-started'; readonly host: string; readonly phase: Phase }
   | { readonly type: 'host-planned'; readonly host: string; readonly changes: readonly ResourceChange[] }
   | { readonly type: 'step-done'; readonly host: string; readonly resource: string }
-  | { readonly type: 'step-failed'; readonly host: string; readonly resource: string; readonly output: string }
+  | {
+      readonly type: 'step-failed';
+      readonly host: string;
+      readonly resource: string;
+      readonly output: string;
+    }
   | { readonly type: 'host-reverting'; readonly host: string; readonly reason: string }
   | { readonly type: 'check-done'; readonly result: CheckResult }
   | { readonly type: 'host-failed'; readonly host: string; readonly error: ProvisionError }

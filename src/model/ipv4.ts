@@ -66,4 +66,5 @@ export const inRange = (address: string, { first, last }: AddressRange): boolean
   addressNumber(address) >= first && addressNumber(address) <= last;
 
 /** Whether two ranges share an address. */
-export const rangesOverlap = (a: AddressRange, b: AddressRange): boolean => a.first <= b.last && b.first <= a.last;
+export const rangesOverlap = (a: AddressRange, b: AddressRange): boolean =>
+  a.first <= b.last && b.first <= a.last;

@@ -2,15 +2,7 @@ import type { CheckResult } from './check.ts';
 import type { Change } from './resource.ts';
 
 export type HostStatus =
-  | 'ok'
-  | 'planned'
-  | 'changed'
-  | 'failed'
-  | 'reverted'
-  | 'pending'
-  | 'unknown'
-  | 'unreachable'
-  | 'skipped';
+  'ok' | 'planned' | 'changed' | 'failed' | 'reverted' | 'pending' | 'unknown' | 'unreachable' | 'skipped';
 
 export interface SshCounts {
   /** TCP connections to the host itself. */

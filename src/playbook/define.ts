@@ -4,4 +4,8 @@ import type { Play, Playbook } from '../model/playbook.ts';
 export const play = (definition: Play): Play => definition;
 
 /** What a playbook file exports as its default. */
-export const playbook = (name: string, plays: readonly Play[]): Playbook => ({ kind: 'playbook', name, plays });
+export const playbook = (name: string, plays: readonly Play[]): Playbook => ({
+  kind: 'playbook',
+  name,
+  plays,
+});

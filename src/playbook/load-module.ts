@@ -46,7 +46,10 @@ function placeOf(file: string, error: unknown): { line?: number; column?: number
  * Runs a user's TypeScript file. `api` is what `import … from 'provision'` gives there: the running instance, so that
  * it works in the repository, installed, and with no local copy at all. Throws `playbook` errors.
  */
-export async function loadModule(file: string, api: Readonly<Record<string, unknown>> = {}): Promise<Record<string, unknown>> {
+export async function loadModule(
+  file: string,
+  api: Readonly<Record<string, unknown>> = {},
+): Promise<Record<string, unknown>> {
   const jiti = createJiti(import.meta.url, {
     fsCache: cacheDirectory(),
     moduleCache: false,
@@ -58,10 +61,14 @@ export async function loadModule(file: string, api: Readonly<Record<string, unkn
     return await jiti.import<Record<string, unknown>>(pathToFileURL(path.resolve(file)).href);
   } catch (error) {
     const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new ProvisionError('playbook', `${path.relative(process.cwd(), file) || file} could not be loaded: ${message}`, {
-      hint: 'Mend the file; `npx tsc --noEmit` shows type errors before a run does.',
-      place: { file, ...placeOf(file, error) },
-      cause: error,
-    });
+    throw new ProvisionError(
+      'playbook',
+      `${path.relative(process.cwd(), file) || file} could not be loaded: ${message}`,
+      {
+        hint: 'Mend the file; `npx tsc --noEmit` shows type errors before a run does.',
+        place: { file, ...placeOf(file, error) },
+        cause: error,
+      },
+    );
   }
 }

@@ -1,5 +1,13 @@
 import { differences, exists } from '../model/difference.ts';
-import type { Change, Facts, FieldDifference, ProbeOutput, Resource, State, Transition } from '../model/resource.ts';
+import type {
+  Change,
+  Facts,
+  FieldDifference,
+  ProbeOutput,
+  Resource,
+  State,
+  Transition,
+} from '../model/resource.ts';
 import { describeDifference } from './describe.ts';
 
 export interface FileText {

@@ -1,17 +1,25 @@
 import type { FieldDifference, FieldValue, Layer } from '../model/resource.ts';
 
 /** Where a difference was seen, in words. */
-export const LAYER_WORDS: Readonly<Record<Layer, string>> = { live: 'live', saved: 'in the saved configuration' };
+export const LAYER_WORDS: Readonly<Record<Layer, string>> = {
+  live: 'live',
+  saved: 'in the saved configuration',
+};
 
 const shown = (value: FieldValue): string => {
   if (value === null) return 'absent';
-  if (typeof value === 'string') return value.length > 60 || value.includes('\n') ? `${value.length} characters` : value;
+  if (typeof value === 'string')
+    return value.length > 60 || value.includes('\n') ? `${value.length} characters` : value;
   return Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
 };
 
 /** What is too much and what is missing between two lists. */
-export function listDifference(before: FieldValue, after: FieldValue): { extra: string[]; missing: string[] } {
-  const list = (value: FieldValue): readonly string[] => (Array.isArray(value) ? (value as readonly string[]) : []);
+export function listDifference(
+  before: FieldValue,
+  after: FieldValue,
+): { extra: string[]; missing: string[] } {
+  const list = (value: FieldValue): readonly string[] =>
+    Array.isArray(value) ? (value as readonly string[]) : [];
   const [has, wants] = [list(before), list(after)];
   return {
     extra: has.filter((item) => !wants.includes(item)),
@@ -20,7 +28,10 @@ export function listDifference(before: FieldValue, after: FieldValue): { extra: 
 }
 
 /** One sentence for a difference that has no better words of its own. */
-export function describeDifference(resource: string, { field, layer, before, after }: FieldDifference): string {
+export function describeDifference(
+  resource: string,
+  { field, layer, before, after }: FieldDifference,
+): string {
   const where = LAYER_WORDS[layer];
   if (Array.isArray(before) || Array.isArray(after)) {
     const { extra, missing } = listDifference(before, after);

@@ -18,7 +18,9 @@ type Setting = { readonly data: unknown };
 const lists = (value: unknown): string[] => (Array.isArray(value) ? value.map(String).toSorted() : []);
 
 const tuples = (value: unknown, print: (parts: readonly string[]) => string): string[] =>
-  Array.isArray(value) ? value.map((parts: unknown) => print(Array.isArray(parts) ? parts.map(String) : [])).toSorted() : [];
+  Array.isArray(value)
+    ? value.map((parts: unknown) => print(Array.isArray(parts) ? parts.map(String) : [])).toSorted()
+    : [];
 
 const port = ([number = '', protocol = '']: readonly string[]): string => `${number}/${protocol}`;
 const forwardPort = ([number = '', protocol = '', toPort = '', toAddress = '']: readonly string[]): string =>
@@ -50,13 +52,18 @@ const DBUS_NAMES: Readonly<Record<string, string>> = { rules: 'rules_str' };
  * The line that `readRuntime` printed → the same fields as the file has; null when firewalld does not run or does not
  * know the name. Settings at their default are left out of the answer (firewalld.dbus(5)).
  */
-export function runtimeFields(line: string, fields: readonly string[], kind: 'zone' | 'policy'): Fields | null {
+export function runtimeFields(
+  line: string,
+  fields: readonly string[],
+  kind: 'zone' | 'policy',
+): Fields | null {
   if (!line.startsWith('{')) return null;
   const answer = JSON.parse(line) as { data?: readonly Record<string, Setting>[] };
   const settings = answer.data?.[0] ?? {};
   return Object.fromEntries(
     fields.map((field): [string, FieldValue] => {
-      const rich = settings[kind === 'policy' && field === 'rules' ? 'rich_rules' : (DBUS_NAMES[field] ?? field)];
+      const rich =
+        settings[kind === 'policy' && field === 'rules' ? 'rich_rules' : (DBUS_NAMES[field] ?? field)];
       return [field, READERS[field]?.(rich?.data) ?? null];
     }),
   );

@@ -7,9 +7,11 @@ export function ruleInWords(rule: string): string {
   const source = value(/ source address="([^"]*)"/);
   const outside = value(/ destination NOT address="([^"]*)"/);
   const destination = value(/ destination address="([^"]*)"/);
-  if (source && outside && / masquerade$/.test(rule)) return `masquerade for ${source} towards outside ${outside}`;
+  if (source && outside && / masquerade$/.test(rule))
+    return `masquerade for ${source} towards outside ${outside}`;
   if (source && / accept$/.test(rule) && !destination) return `forwarding from ${source}`;
-  const forward = /forward-port port="([^"]*)" protocol="([^"]*)"(?: to-port="([^"]*)")?(?: to-addr="([^"]*)")?/.exec(rule);
+  const forward =
+    /forward-port port="([^"]*)" protocol="([^"]*)"(?: to-port="([^"]*)")?(?: to-addr="([^"]*)")?/.exec(rule);
   if (destination && forward) {
     const [, port, protocol, toPort, toAddress] = forward;
     return `DNAT ${destination}:${port}/${protocol} to ${toAddress ?? destination}:${toPort ?? port}`;
@@ -37,7 +39,9 @@ export function describeFirewalld(kind: string, name: string, difference: FieldD
     const { extra, missing } = listDifference(before, after);
     const parts = [
       ...(missing.length > 0 ? [`missing ${LAYER_WORDS[layer]}: ${missing.map(words).join(', ')}`] : []),
-      ...(extra.length > 0 ? [`not declared but present ${LAYER_WORDS[layer]}: ${extra.map(words).join(', ')}`] : []),
+      ...(extra.length > 0
+        ? [`not declared but present ${LAYER_WORDS[layer]}: ${extra.map(words).join(', ')}`]
+        : []),
     ];
     if (parts.length > 0) return `${kind} ${name}: ${parts.join('; ')}`;
   }

@@ -12,30 +12,44 @@ const parser = new XMLParser({
   isArray: (_name, _path, _leaf, isAttribute) => !isAttribute,
 });
 
-const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
+const text = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 
 /** Elements of that name below an element; an empty one (`<masquerade/>`) counts with no attributes. */
 const all = (element: Element, name: string): Attributes[] => {
   const found = element[name];
   if (!Array.isArray(found)) return [];
-  return found.map((item: unknown) => (typeof item === 'object' && item !== null ? (item as Attributes) : {}));
+  return found.map((item: unknown) =>
+    typeof item === 'object' && item !== null ? (item as Attributes) : {},
+  );
 };
 
 const sorted = (items: readonly string[]): string[] => [...new Set(items)].toSorted();
 
-const attribute = (name: string, value: unknown): string => (text(value) === '' ? '' : ` ${name}="${text(value)}"`);
+const attribute = (name: string, value: unknown): string =>
+  text(value) === '' ? '' : ` ${name}="${text(value)}"`;
 
 const limit = (element: Element): string => {
   const value = text(all(element, 'limit')[0]?.['value']);
-  return value === '' ? '' : ` limit value="${value.replace(/\/(second|minute|hour|day)$/, (unit) => unit.slice(0, 2))}"`;
+  return value === ''
+    ? ''
+    : ` limit value="${value.replace(/\/(second|minute|hour|day)$/, (unit) => unit.slice(0, 2))}"`;
 };
 
-const inverted = (element: Attributes): string => (/^(yes|true)$/i.test(text(element['invert'])) ? ' NOT' : '');
+const inverted = (element: Attributes): string =>
+  /^(yes|true)$/i.test(text(element['invert'])) ? ' NOT' : '';
 
 /** One word of a rich rule per XML element, in the order in which firewalld prints them. */
 const RULE_PARTS: readonly (readonly [string, (element: Element) => string])[] = [
-  ['source', (e) => `source${inverted(e)}${attribute('address', e['address'])}${attribute('mac', e['mac'])}${attribute('ipset', e['ipset'])}`],
-  ['destination', (e) => `destination${inverted(e)}${attribute('address', e['address'])}${attribute('ipset', e['ipset'])}`],
+  [
+    'source',
+    (e) =>
+      `source${inverted(e)}${attribute('address', e['address'])}${attribute('mac', e['mac'])}${attribute('ipset', e['ipset'])}`,
+  ],
+  [
+    'destination',
+    (e) => `destination${inverted(e)}${attribute('address', e['address'])}${attribute('ipset', e['ipset'])}`,
+  ],
   ['service', (e) => `service${attribute('name', e['name'])}`],
   ['port', (e) => `port${attribute('port', e['port'])}${attribute('protocol', e['protocol'])}`],
   ['protocol', (e) => `protocol${attribute('value', e['value'])}`],
@@ -43,10 +57,18 @@ const RULE_PARTS: readonly (readonly [string, (element: Element) => string])[] =
   ['icmp-block', (e) => `icmp-block${attribute('name', e['name'])}`],
   ['icmp-type', (e) => `icmp-type${attribute('name', e['name'])}`],
   ['tcp-mss-clamp', (e) => `tcp-mss-clamp${attribute('value', e['value'])}`],
-  ['forward-port', (e) => `forward-port${attribute('port', e['port'])}${attribute('protocol', e['protocol'])}${attribute('to-port', e['to-port'])}${attribute('to-addr', e['to-addr'])}`],
+  [
+    'forward-port',
+    (e) =>
+      `forward-port${attribute('port', e['port'])}${attribute('protocol', e['protocol'])}${attribute('to-port', e['to-port'])}${attribute('to-addr', e['to-addr'])}`,
+  ],
   ['source-port', (e) => `source-port${attribute('port', e['port'])}${attribute('protocol', e['protocol'])}`],
   ['log', (e) => `log${attribute('prefix', e['prefix'])}${attribute('level', e['level'])}${limit(e)}`],
-  ['nflog', (e) => `nflog${attribute('group', e['group'])}${attribute('prefix', e['prefix'])}${attribute('queue-size', e['queue-size'])}${limit(e)}`],
+  [
+    'nflog',
+    (e) =>
+      `nflog${attribute('group', e['group'])}${attribute('prefix', e['prefix'])}${attribute('queue-size', e['queue-size'])}${limit(e)}`,
+  ],
   ['audit', (e) => `audit${limit(e)}`],
   ['accept', (e) => `accept${limit(e)}`],
   ['reject', (e) => `reject${attribute('type', e['type'])}${limit(e)}`],
@@ -97,7 +119,9 @@ function rootOf(xml: string, name: string): Element {
 /** Settings of a zone file, as fields (firewalld.zone(5)). Names and descriptions are not settings. */
 export function zoneFromXml(xml: string): Fields {
   const root = rootOf(xml, 'zone');
-  const sources = all(root, 'source').map((s) => text(s['address']) || text(s['mac']) || `ipset:${text(s['ipset'])}`);
+  const sources = all(root, 'source').map(
+    (s) => text(s['address']) || text(s['mac']) || `ipset:${text(s['ipset'])}`,
+  );
   return {
     target: text(root['target']) || 'default',
     ...commonFields(root),

@@ -28,7 +28,8 @@ const FIELDS: Readonly<Record<Kind, readonly string[]>> = {
   policy: Object.keys(policyFromXml('<policy/>')),
 };
 
-export const firewalldFile = (kind: Kind, name: string): string => `/etc/firewalld/${DIRECTORY[kind]}/${name}.xml`;
+export const firewalldFile = (kind: Kind, name: string): string =>
+  `/etc/firewalld/${DIRECTORY[kind]}/${name}.xml`;
 
 /**
  * Loads the saved configuration, at most once a run. Left out when firewalld was started by this very run, after the
@@ -74,7 +75,8 @@ function checkedWrite(kind: Kind, name: string, xml: string): string {
   ].join('\n');
 }
 
-const fileText = ({ stdout }: ProbeOutput): string | null => parseReadFile(stdout.slice(stdout.indexOf('\n') + 1));
+const fileText = ({ stdout }: ProbeOutput): string | null =>
+  parseReadFile(stdout.slice(stdout.indexOf('\n') + 1));
 
 const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
   defineResource<FirewalldProps, FirewalldState>({

@@ -40,7 +40,8 @@ function parseDropIn(text: string): Fields {
   return Object.fromEntries(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-const setLive = (key: string, value: FieldValue): string => sh`printf '%s\\n' ${String(value)} > ${procPath(key)}`;
+const setLive = (key: string, value: FieldValue): string =>
+  sh`printf '%s\\n' ${String(value)} > ${procPath(key)}`;
 
 /** Kernel parameters: live now (/proc/sys), and saved in a drop-in of our own. */
 export const sysctl = defineResource<SysctlProps, SysctlState>({

@@ -8,24 +8,49 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
   const refuse = (path: readonly (string | number)[], what: string, hint: string): never => {
     throw new ProvisionError('inventory', `${host.name}: ${what}`, { place: host.place(path), hint });
   };
-  if (!nat) return refuse([], 'a NAT gateway needs `nat:`.', 'Add nat: { engine: firewalld, masquerade: [SOURCE/BITS] } to its variables.');
+  if (!nat)
+    return refuse(
+      [],
+      'a NAT gateway needs `nat:`.',
+      'Add nat: { engine: firewalld, masquerade: [SOURCE/BITS] } to its variables.',
+    );
   if (nat.engine !== 'firewalld') {
-    refuse(['nat'], `nat.engine ${nat.engine ?? '(not given)'} is not available in this version.`, 'Write nat: { engine: firewalld, … }.');
+    refuse(
+      ['nat'],
+      `nat.engine ${nat.engine ?? '(not given)'} is not available in this version.`,
+      'Write nat: { engine: firewalld, … }.',
+    );
   }
   if ((nat.snat ?? []).length > 0) {
-    refuse(['nat', 'snat'], 'firewalld cannot translate to a chosen address.', 'Use masquerade: for these sources.');
+    refuse(
+      ['nat', 'snat'],
+      'firewalld cannot translate to a chosen address.',
+      'Use masquerade: for these sources.',
+    );
   }
   (nat.dnat ?? []).forEach((entry, index) => {
     if (entry.protocol === 'any') {
-      refuse(['nat', 'dnat', index, 'protocol'], `DNAT entry ${entry.name}: firewalld cannot forward protocol "any".`, 'Name the ports and write protocol: tcp, udp or tcp+udp.');
+      refuse(
+        ['nat', 'dnat', index, 'protocol'],
+        `DNAT entry ${entry.name}: firewalld cannot forward protocol "any".`,
+        'Name the ports and write protocol: tcp, udp or tcp+udp.',
+      );
     }
     const [port, toPort] = [String(entry.port), String(entry.to_port ?? entry.port)];
     if (port !== toPort && (port.includes('-') || toPort.includes('-'))) {
-      refuse(['nat', 'dnat', index, 'to_port'], `DNAT entry ${entry.name}: firewalld cannot shift a range of ports.`, 'Leave to_port out, or write one entry per port.');
+      refuse(
+        ['nat', 'dnat', index, 'to_port'],
+        `DNAT entry ${entry.name}: firewalld cannot shift a range of ports.`,
+        'Leave to_port out, or write one entry per port.',
+      );
     }
   });
   if ((firewall?.filter ?? []).length > 0) {
-    refuse(['firewall', 'filter'], 'firewall.filter is not available in this version.', 'Use firewall.zones.');
+    refuse(
+      ['firewall', 'filter'],
+      'firewall.filter is not available in this version.',
+      'Use firewall.zones.',
+    );
   }
   if ((bandwidth ?? []).length > 0) {
     refuse(['bandwidth'], 'shared bandwidth is not available in this version.', 'Leave bandwidth: out.');
@@ -63,7 +88,8 @@ export function forwardPorts({ nat, eips }: HostVariables): ForwardPort[] {
     if (!eip || entry.port === undefined) return [];
     const port = String(entry.port);
     const toPort = entry.to_port === undefined || String(entry.to_port) === port ? '' : String(entry.to_port);
-    const protocols = entry.protocol === 'tcp+udp' ? (['tcp', 'udp'] as const) : ([entry.protocol] as ('tcp' | 'udp')[]);
+    const protocols =
+      entry.protocol === 'tcp+udp' ? (['tcp', 'udp'] as const) : ([entry.protocol] as ('tcp' | 'udp')[]);
     return protocols.map((protocol) => ({
       name: entry.name,
       public: eip.public,

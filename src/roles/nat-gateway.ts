@@ -48,7 +48,9 @@ function isOutside(zone: Zone, { nics, eips }: HostVariables): boolean {
   if (mapped.length === 0) return true;
   return zone.interfaces.some((name) => {
     const nic = nics?.[name];
-    return [nic?.address, ...(nic?.secondary ?? [])].some((address) => mapped.includes(address?.split('/')[0] ?? ''));
+    return [nic?.address, ...(nic?.secondary ?? [])].some((address) =>
+      mapped.includes(address?.split('/')[0] ?? ''),
+    );
   });
 }
 
@@ -117,11 +119,6 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const resources: Resource[] = [
     packageInstalled({ name: 'firewalld' }),
-    sysctl({
-      name: 'nat-gateway',
-      values,
-      content: absent ? null : context.template('sysctl/drop-in.conf', { values: pairs }),
-    }),
     ...zones(vars, absent, context),
     firewalldPolicy({
       name: FORWARD_POLICY,
@@ -131,6 +128,12 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
           : () => context.template('firewalld/policy.xml', { name: FORWARD_POLICY, sources }),
     }),
     service({ name: 'firewalld', running: true, enabled: true }),
+    // Last: forwarding without translation would let packets leave with an inside source.
+    sysctl({
+      name: 'nat-gateway',
+      values,
+      content: absent ? null : context.template('sysctl/drop-in.conf', { values: pairs }),
+    }),
   ];
   return { resources, checks: absent ? [] : proofs(vars, context) } satisfies RoleResult;
 });

@@ -11,7 +11,11 @@ export function roleVariables({ host, vars }: RoleContext, options: Partial<Host
   const read = hostVariables.safeParse({ ...vars, ...options });
   if (read.success) return read.data;
   const issue = read.error.issues[0];
-  throw new ProvisionError('playbook', `${host.name}: what the playbook sets for ${issue?.path.join('.') ?? 'it'} is not valid: ${issue?.message ?? ''}`, {
-    hint: 'Mend the `vars` of the play or the options of its role.',
-  });
+  throw new ProvisionError(
+    'playbook',
+    `${host.name}: what the playbook sets for ${issue?.path.join('.') ?? 'it'} is not valid: ${issue?.message ?? ''}`,
+    {
+      hint: 'Mend the `vars` of the play or the options of its role.',
+    },
+  );
 }

@@ -35,7 +35,9 @@ export interface GatewayLab {
   down(): Promise<void>;
 }
 
-export async function gatewayLab(prepare: (lab: Pick<GatewayLab, 'edit'>) => void = () => undefined): Promise<GatewayLab> {
+export async function gatewayLab(
+  prepare: (lab: Pick<GatewayLab, 'edit'>) => void = () => undefined,
+): Promise<GatewayLab> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'provision-lab-test-'));
   const inventory = path.join(root, 'inventory');
   cpSync('inventory/lab', inventory, { recursive: true });
@@ -46,7 +48,8 @@ export async function gatewayLab(prepare: (lab: Pick<GatewayLab, 'edit'>) => voi
   prepare({ edit });
   const must = async (...argv: string[]): Promise<string> => {
     const ended = await provision(...argv);
-    if (ended.code !== 0) throw new Error(`provision ${argv.join(' ')} ended ${ended.code}:\n${ended.stdout}${ended.stderr}`);
+    if (ended.code !== 0)
+      throw new Error(`provision ${argv.join(' ')} ended ${ended.code}:\n${ended.stdout}${ended.stderr}`);
     return ended.stdout;
   };
   await must('lab', 'up', '--install', '-i', inventory);
@@ -76,20 +79,73 @@ export async function gatewayLab(prepare: (lab: Pick<GatewayLab, 'edit'>) => voi
 
 /** `layer resource: field` of every change, sorted. */
 export const changesOf = ({ hosts }: Report, name: string): string[] =>
-  (hosts.find((host) => host.name === name)?.changes ?? []).map(({ layer, resource, field }) => `${layer} ${resource}: ${field}`).sort();
+  (hosts.find((host) => host.name === name)?.changes ?? [])
+    .map(({ layer, resource, field }) => `${layer} ${resource}: ${field}`)
+    .sort();
 
-export const statusOf = ({ hosts }: Report, name: string): string => hosts.find((host) => host.name === name)?.status ?? 'not in the report';
+export const statusOf = ({ hosts }: Report, name: string): string =>
+  hosts.find((host) => host.name === name)?.status ?? 'not in the report';
 
 /** Everything a run may touch on a host, as independent tools see it: files, rules, zones, sysctls, units. */
 export const SNAPSHOT = `
-find /etc /var/lib/provision -xdev ! -name '*.dpkg-*' ! -name ld.so.cache -printf '%p %y %m %U %G %l\\n' 2>/dev/null | sort
-find /etc -xdev -type f ! -name ld.so.cache -exec sha256sum {} + 2>/dev/null | sort -k2
-nft -s list ruleset 2>/dev/null | sed 's/ # handle.*//'
+echo '## files'
+find /etc -xdev ! -type d ! -name '*.dpkg-*' ! -name ld.so.cache -printf '%p %y %m %U %G %l\\n' 2>/dev/null | sort
+find /etc -xdev -type f ! -name ld.so.cache -exec sha256sum {} + 2>/dev/null | awk '{print $2, $1}' | sort
+echo '## firewalld'
+nft -s list ruleset 2>/dev/null
 iptables-save 2>/dev/null | grep -v '^#'
-ip -4 -o addr; ip -4 rule; ip -4 route show table all
 firewall-cmd --list-all-zones 2>/dev/null; firewall-cmd --list-all-policies 2>/dev/null
-firewall-cmd --permanent --list-all-zones 2>/dev/null; firewall-cmd --permanent --list-all-policies 2>/dev/null
+echo '## net'
+ip -4 -o addr; ip -4 rule; ip -4 route show table all
+echo '## sysctl'
 sysctl -a 2>/dev/null | grep -E '^net.ipv4.(ip_forward|conf\\..*\\.(send_redirects|rp_filter|forwarding))' | sort
-systemctl list-unit-files --no-legend --no-pager | sort
-systemctl list-units --no-legend --no-pager --plain --type=service --state=running | awk '{print $1}' | sort
+echo '## unit'
+systemctl list-unit-files --no-legend --no-pager --plain | awk '{print $1, $2}' | sort
+systemctl list-units --no-legend --no-pager --plain --type=service --state=running | awk '{print $1}' | grep -v '^user@' | sort
 true`;
+
+const section = (snapshot: string, name: string): Set<string> => {
+  const text = snapshot.split(`## ${name}\n`)[1] ?? '';
+  return new Set((text.split('\n## ')[0] ?? '').split('\n'));
+};
+
+/** Words of the lines that stand in one snapshot only. */
+const moved = (before: string, after: string, name: string): string[] => {
+  const [a, b] = [section(before, name), section(after, name)];
+  return [...a, ...b].filter((line) => a.has(line) !== b.has(line)).map((line) => line.split(' ')[0] ?? '');
+};
+
+const isWant = (path: string): boolean => /\.wants\/|dbus-org\./.test(path);
+
+/** What differs between two snapshots, in a few words each: which files, sysctls, units, and whether firewalld's rules. */
+export function touched(before: string, after: string): string[] {
+  const files = moved(before, after, 'files');
+  // Enabling a unit is a link below /etc; ip_forward moves every conf/*/forwarding with it.
+  const sysctls = moved(before, after, 'sysctl').map((key) =>
+    key.replace(/conf\..*\.forwarding$/, 'ip_forward'),
+  );
+  const found = [
+    ...files.filter((path) => !isWant(path)).map((path) => `file ${path}`),
+    ...sysctls.map((key) => `sysctl ${key}`),
+    ...moved(before, after, 'unit')
+      .filter((unit) => !unit.startsWith('dbus-org.'))
+      .map((unit) => `unit ${unit}`),
+    ...(moved(before, after, 'firewalld').length > 0 ? ['firewalld'] : []),
+    ...(moved(before, after, 'net').length > 0 ? ['net'] : []),
+  ];
+  return [...new Set(found)].sort();
+}
+
+/** The same words for what a report predicts. */
+export function predicted({ hosts }: Report, name: string): string[] {
+  const changes = hosts.find((host) => host.name === name)?.changes ?? [];
+  const words = changes.map(({ resource, layer, field }) => {
+    const [kind = '', of = ''] = resource.split(':');
+    if (kind === 'service') return `unit ${of}.service`;
+    if (kind === 'sysctl')
+      return layer === 'live' ? `sysctl ${field}` : `file /etc/sysctl.d/99-zz-provision-${of}.conf`;
+    if (layer === 'live') return 'firewalld';
+    return `file /etc/firewalld/${kind === 'firewalld-zone' ? 'zones' : 'policies'}/${of}.xml`;
+  });
+  return [...new Set(words)].sort();
+}
