@@ -1,40 +1,43 @@
-import { Option } from 'commander';
+import { Argument } from 'commander';
 import type { Command } from 'commander';
+import { refuseCommandWord } from './command-words.ts';
+import * as flag from './flags.ts';
+import { examples } from './help.ts';
 import { labCommand } from './lab.ts';
 import type { RehearseFlags } from './rehearse.ts';
 import type { RunFlags } from './run.ts';
 
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
-const counted = (_value: string, before: number): number => before + 1;
-
-/** Flags of everything that reads an inventory. */
-export const inventoryOption = (): Option =>
-  new Option('-i, --inventory <path>', 'inventory file or directory (repeatable)').argParser(collect).env('PROVISION_INVENTORY');
-
 export function addRunCommand(root: Command): void {
   root
     .command('run', { isDefault: true, hidden: true })
-    .argument('<playbook>', 'a playbook, for example playbooks/gateway.ts')
+    .argument('<playbook>')
     .usage('PLAYBOOK -i INVENTORY [flags]')
     .summary('plan, apply, verify; never prompts')
-    .addOption(inventoryOption())
-    .option('-l, --limit <pattern>', 'only these hosts: names, groups, globs, !not, &and')
+    .description('Plans, applies and verifies a playbook. Never prompts.')
+    .optionsGroup('Hosts:')
+    .addOption(flag.inventoryOption())
+    .addOption(flag.limitOption())
+    .addOption(flag.runForksOption())
+    .optionsGroup('Run:')
     .option('-C, --check', 'plan only: nothing is changed', false)
     .option('-D, --diff', 'show what changes in files', false)
-    .option('--report <file>', 'write a report (.json); repeatable', collect, [])
-    .option('-f, --forks <n>', 'hosts at the same time', (value) => Number(value), 10)
-    .option('--templates <dir>', 'look templates up here first')
-    .option('-F, --ssh-config <file>', 'an ssh_config instead of ~/.ssh/config')
-    .addOption(
-      new Option('--host-key-checking <mode>', 'strict, accept-new or off')
-        .choices(['strict', 'accept-new', 'off'])
-        .default('strict')
-        .env('PROVISION_HOST_KEY_CHECKING'),
-    )
-    .option('-T, --timeout <seconds>', 'time for one connection', (value) => Number(value), 15)
-    .option('-v, --verbose', 'more: -v phases, -vv output of failed steps, -vvv all', counted, 0)
+    .addOption(flag.templatesOption())
+    .optionsGroup('Connection:')
+    .addOption(flag.sshConfigOption())
+    .addOption(flag.hostKeyOption())
+    .addOption(flag.runTimeoutOption())
+    .optionsGroup('Output:')
+    .option('--report <file>', 'write a report (.json); repeatable', flag.collect, [])
+    .option('-v, --verbose', 'more: -v phases, -vv failed steps, -vvv all', flag.counted, 0)
     .option('-q, --quiet', 'only changes, warnings and errors', false)
+    .addHelpText(
+      'after',
+      examples('provision playbooks/gateway.ts -i inventory/prod --check --diff', [
+        'provision playbooks/gateway.ts -i inventory/prod -l gw1',
+      ]),
+    )
     .action(async (playbook: string, flags: RunFlags) => {
+      refuseCommandWord(root, playbook);
       const { runPlaybook } = await import('./run.ts');
       process.exitCode = await runPlaybook(playbook, flags);
     });
@@ -44,15 +47,21 @@ export function addRehearseCommand(root: Command): void {
   root
     .command('rehearse')
     .argument('<playbook>')
-    .summary('run a playbook on the inventory built as real hosts on this machine')
-    .description('Builds the inventory on this machine, runs the playbook there, again, after a drift and after a reboot.')
-    .addOption(inventoryOption())
+    .usage('PLAYBOOK -i INVENTORY [flags]')
+    .summary('run a playbook on the inventory, built as real hosts here')
+    .description(
+      'Builds the inventory on this machine, runs the playbook there, again, after a drift and after a reboot.',
+    )
+    .optionsGroup('Run:')
+    .addOption(flag.inventoryOption())
     .option('--quick', 'without the reboot', false)
     .option('--keep', 'leave the lab up', false)
     .option('--install', 'install missing packages with apt-get (root, Debian or Ubuntu)', false)
-    .option('--templates <dir>', 'look templates up here first')
-    .option('--report <file>', 'write the report of the first run (.json); repeatable', collect, [])
-    .option('-v, --verbose', 'more', counted, 0)
+    .addOption(flag.templatesOption())
+    .optionsGroup('Output:')
+    .option('--report <file>', 'write the report of the first run (.json); repeatable', flag.collect, [])
+    .option('-v, --verbose', 'more', flag.counted, 0)
+    .addHelpText('after', examples('sudo npx provision rehearse playbooks/gateway.ts -i inventory/lab'))
     .action(async (playbook: string, flags: RehearseFlags) => {
       const { rehearse } = await import('./rehearse.ts');
       process.exitCode = await rehearse(playbook, flags);
@@ -60,14 +69,19 @@ export function addRehearseCommand(root: Command): void {
 }
 
 export function addLabCommand(root: Command): void {
-  root.addCommand(labCommand());
+  root.addCommand(labCommand().summary('build the inventory as real hosts here: up, exec, down'));
 }
 
 export function addSchemaCommand(root: Command): void {
   root
     .command('schema')
-    .argument('<what>', 'inventory or report')
-    .summary('print a JSON Schema')
+    .addArgument(new Argument('<what>', 'what it describes').choices(['inventory', 'variables', 'report']))
+    .usage('inventory|variables|report')
+    .summary('print the JSON Schema of inventories or reports')
+    .description(
+      'Prints a JSON Schema: of an inventory file, of a group_vars or host_vars file, of a report.',
+    )
+    .addHelpText('after', examples('provision schema inventory > .provision/inventory.schema.json'))
     .action(async (what: string) => {
       const { printSchema } = await import('./schema.ts');
       process.exitCode = printSchema(what);

@@ -1,3 +1,5 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { problemsOf, ProvisionError } from '../model/error.ts';
 import type { Report } from '../model/report.ts';
 import { reported } from '../engine/host-run.ts';
@@ -22,10 +24,31 @@ export interface RunFlags extends LoadFlags, ConnectFlags {
   readonly quiet: boolean;
 }
 
+/** Why a report could not be written there; null = it can. */
+function reportObstacle(file: string): string | null {
+  const directory = path.dirname(path.resolve(file));
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+    return existsSync(file) && statSync(file).isDirectory() ? 'it is a directory' : null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+const isReportName = (file: string): boolean => file.endsWith('.json');
+
 /** Nonsense in a flag is said before anything is read. */
-function checkFlags({ report, forks, timeout }: RunFlags): void {
-  const other = report.find((file) => !file.endsWith('.json'));
+function checkFlags({ report, forks, timeout, sshConfig }: RunFlags): void {
+  const other = report.find((file) => !isReportName(file));
   if (other !== undefined) throw new ProvisionError('usage', `--report ${other}: only .json is known.`, { hint: 'Name the file something.json.' });
+  for (const file of report) {
+    const obstacle = reportObstacle(file);
+    if (obstacle !== null) throw new ProvisionError('usage', `--report ${file} cannot be written: ${obstacle}.`, { hint: 'Name a file in a directory that you may write to.' });
+  }
+  if (sshConfig !== undefined && !existsSync(sshConfig)) {
+    throw new ProvisionError('usage', `There is no ssh configuration ${sshConfig}.`, { hint: 'Give the path of a file by -F, or leave it out for ~/.ssh/config.' });
+  }
   if (!Number.isInteger(forks) || forks < 1) throw new ProvisionError('usage', '--forks must be a whole number from 1 up.', { hint: 'Leave it out for 10.' });
   if (!(timeout > 0)) throw new ProvisionError('usage', '--timeout must be a number of seconds above 0.', { hint: 'Leave it out for 15.' });
 }
@@ -60,6 +83,6 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
     hosts: result?.hosts ?? [],
     ...(errors.length > 0 ? { errors } : {}),
   };
-  flags.report.filter((file) => file.endsWith('.json')).forEach((file) => writeJsonReport(file, report));
+  flags.report.filter((file) => isReportName(file) && reportObstacle(file) === null).forEach((file) => writeJsonReport(file, report));
   return exitCode;
 }

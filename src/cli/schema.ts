@@ -1,13 +1,23 @@
 import { ProvisionError } from '../model/error.ts';
-import { inventoryJsonSchema } from '../inventory/json-schema.ts';
+import { inventoryJsonSchema, variablesJsonSchema } from '../inventory/json-schema.ts';
 import { reportSchema } from '../reporters/report-schema.ts';
 
-/** Prints the JSON Schema of an inventory or a report. Throws `usage`. */
+const SCHEMAS: Readonly<Record<string, () => object>> = {
+  inventory: inventoryJsonSchema,
+  variables: variablesJsonSchema,
+  report: () => reportSchema,
+};
+
+/** Prints the JSON Schema of an inventory file, a file of variables, or a report. Throws `usage`. */
 export function printSchema(what: string): number {
-  const schema = what === 'inventory' ? inventoryJsonSchema() : what === 'report' ? reportSchema : null;
-  if (schema === null) {
-    throw new ProvisionError('usage', `There is no schema "${what}".`, { hint: 'Type: provision schema inventory, or: provision schema report.' });
+  const schema = SCHEMAS[what];
+  if (schema === undefined) {
+    throw new ProvisionError('usage', `There is no schema "${what}".`, {
+      hint: `Type one of: ${Object.keys(SCHEMAS)
+        .map((name) => `provision schema ${name}`)
+        .join(', ')}.`,
+    });
   }
-  process.stdout.write(`${JSON.stringify(schema, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(schema(), null, 2)}\n`);
   return 0;
 }

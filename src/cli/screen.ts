@@ -1,6 +1,8 @@
 import type { Emit } from '../model/event.ts';
 import { coloursFor } from '../reporters/colour.ts';
-import { linesReporter } from '../reporters/lines.ts';
+import { progressLines, resultLines } from '../reporters/lines.ts';
+import { summaryReporter } from '../reporters/summary.ts';
+import { treeReporter } from '../reporters/tree.ts';
 
 export interface OutputFlags {
   readonly verbose: number;
@@ -8,14 +10,48 @@ export interface OutputFlags {
   readonly diff: boolean;
 }
 
-/** Results to stdout, progress to stderr, one line each. */
-export function screen(flags: OutputFlags): Emit {
-  return linesReporter({
-    verbosity: flags.verbose,
-    quiet: flags.quiet,
-    diff: flags.diff,
-    out: (line) => process.stdout.write(`${line}\n`),
-    err: (line) => process.stderr.write(`${line}\n`),
-    colours: coloursFor(process.stderr, process.env),
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const isSet = (value: string | undefined): boolean =>
+  value !== undefined && !['', '0', 'false'].includes(value);
+
+/** A tree needs a terminal that somebody watches. */
+export const drawsTree = (quiet: boolean, stderr: { readonly isTTY?: boolean }, env: Environment): boolean =>
+  stderr.isTTY === true && !quiet && !isSet(env['CI']) && env['TERM'] !== 'dumb';
+
+/** `provision … | head`: a reader that goes away early must not end a run that is changing hosts. */
+const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'EPIPE') throw error;
+};
+
+/** Results to stdout, progress to stderr: a tree on a terminal, elsewhere one line each. */
+export function screen({ verbose: verbosity, quiet, diff }: OutputFlags): Emit {
+  const { stdout, stderr, env } = process;
+  const [outColours, errColours] = [coloursFor(stdout, env), coloursFor(stderr, env)];
+  [stdout, stderr].forEach((stream) => stream.off('error', ignoreClosedPipe).on('error', ignoreClosedPipe));
+  const lines = (out: (line: string) => void): Emit => resultLines({ quiet, diff, out, colours: outColours });
+  if (!drawsTree(quiet, stderr, env)) {
+    const progress = progressLines({
+      verbosity,
+      quiet,
+      err: (line) => stderr.write(`${line}\n`),
+      colours: errColours,
+    });
+    const results = lines((line) => stdout.write(`${line}\n`));
+    return (event) => {
+      progress(event);
+      results(event);
+    };
+  }
+  const width = (): number => stdout.columns || 80;
+  return treeReporter({
+    verbosity,
+    terminal: stderr,
+    neighbours: stdout.isTTY ? [stdout] : [],
+    colours: errColours,
+    // What goes into a file or a pipe has the form of lines, whatever shows the progress.
+    results: (out) =>
+      stdout.isTTY ? summaryReporter({ width, verbosity, diff, colours: outColours, out }) : lines(out),
+    out: (text) => stdout.write(text),
   });
 }

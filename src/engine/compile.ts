@@ -7,6 +7,8 @@ import type { Render } from '../templating.ts';
 
 export interface CompiledPlay {
   readonly name: string;
+  /** Names of its roles. */
+  readonly roles: readonly string[];
   readonly batches: readonly (readonly string[])[];
   readonly resources: ReadonlyMap<string, readonly Resource[]>;
   readonly checks: readonly Check[];
@@ -112,22 +114,25 @@ function compilePlay(
   };
   const specs: CheckSpec[] = [];
   const resources = new Map<string, readonly Resource[]>();
+  // What is wrong with one host hides nothing that is wrong with another; the same mistake is told once.
+  const problems = new Map<string, ProvisionError>();
   for (const hostName of hosts) {
     const host = input.inventory.hosts.get(hostName);
     if (!host) continue;
     const vars = { ...host.vars, ...play.vars };
-    const built = play.roles.map((role) => role.build({ ...context, host, vars, template: input.render }));
-    resources.set(
-      hostName,
-      withoutTwins(
-        built.flatMap((result) => result.resources),
-        hostName,
-      ),
-    );
-    specs.push(...built.flatMap((result) => result.checks ?? []));
+    try {
+      const built = play.roles.map((role) => role.build({ ...context, host, vars, template: input.render }));
+      const declared = built.flatMap((result) => result.resources);
+      resources.set(hostName, withoutTwins(declared, hostName));
+      specs.push(...built.flatMap((result) => result.checks ?? []));
+    } catch (error) {
+      problemsOf(error).forEach((problem) => problems.set(`${problem.code} ${problem.message}`, problem));
+    }
   }
+  if (problems.size > 0) throw new ProblemList([...problems.values()]);
   const checks = unique([...specs, ...(play.checks ?? [])].flatMap((spec) => spec(context)));
-  return { name, batches: batchesOf(hosts, play.serial, name), resources, checks };
+  const roles = play.roles.map((role) => role.name);
+  return { name, roles, batches: batchesOf(hosts, play.serial, name), resources, checks };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Check, CheckResult } from '../model/check.ts';
-import { ERROR_EXIT_CODES } from '../model/error.ts';
+import { ERROR_EXIT_CODES, isProvisionError, ProvisionError } from '../model/error.ts';
 import type { Resource } from '../model/resource.ts';
 import type { Session, Target } from '../model/transport.ts';
 import { asked, judge } from './checks.ts';
@@ -14,7 +14,8 @@ const PROBE_TIMEOUT_MS = 120_000;
 export const CONTROLLER = 'controller';
 
 /** The key of a check's result: the same question from the same place. */
-export const checkKey = ({ name, from, to }: Pick<Check, 'name' | 'from' | 'to'>): string => `${from}\n${name}\n${to}`;
+export const checkKey = ({ name, from, to }: Pick<Check, 'name' | 'from' | 'to'>): string =>
+  `${from}\n${name}\n${to}`;
 
 /** Everything that any play declares for a host, each resource once. */
 const resourcesOf = ({ compiled }: Context, host: string): Resource[] => {
@@ -26,13 +27,28 @@ export const checksFrom = ({ compiled }: Context, from: string): Check[] =>
   compiled.plays.flatMap((play) => play.checks).filter((check) => check.from === from);
 
 /** One exec: reads the host and asks the checks that ride along. */
-export async function readHost(session: Session, target: Target, resources: readonly Resource[], checks: readonly Check[], retry: boolean): Promise<ProbeResult> {
+export async function readHost(
+  session: Session,
+  target: Target,
+  resources: readonly Resource[],
+  checks: readonly Check[],
+  retry: boolean,
+): Promise<ProbeResult> {
   const nonce = newNonce();
-  const waits = checks.reduce((longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000), 0);
+  const waits = checks.reduce(
+    (longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000),
+    0,
+  );
   const { stdout } = await runScript(session, target, probeScript(resources, checks, nonce, retry), nonce, {
     timeoutMs: PROBE_TIMEOUT_MS + waits,
   });
-  return parseProbe(stdout, resources, checks, nonce);
+  try {
+    return parseProbe(stdout, resources, checks, nonce);
+  } catch (error) {
+    if (!isProvisionError(error)) throw error;
+    const { code, message, hint } = error;
+    throw new ProvisionError(code, `${target.name}: ${message}`, { hint, cause: error });
+  }
 }
 
 /** Where the result of a check is kept: at the host that asked; the controller's at the first host of the run. */
@@ -42,8 +58,28 @@ export function keep(context: Context, result: CheckResult): void {
   context.emit({ type: 'check-done', result });
 }
 
-export function record(context: Context, checks: readonly Check[], answers: readonly (CheckOutput | null)[]): void {
+export function record(
+  context: Context,
+  checks: readonly Check[],
+  answers: readonly (CheckOutput | null)[],
+): void {
   checks.forEach((check, index) => keep(context, judge(check, answers[index] ?? null, null)));
+}
+
+/** Reading changes nothing: it is given up as soon as the operator wants to stop. */
+async function unlessStopped<T>(
+  session: Session,
+  signal: AbortSignal | undefined,
+  reading: Promise<T>,
+): Promise<T> {
+  const stop = (): void => void session.close();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal?.aborted) stop();
+    return await reading;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
 }
 
 async function probeHost(context: Context, host: HostRun): Promise<void> {
@@ -51,13 +87,22 @@ async function probeHost(context: Context, host: HostRun): Promise<void> {
   context.emit({ type: 'phase-started', host: host.name, phase: 'probe' });
   try {
     const session = await host.connect(context.transport, context.signal);
-    host.probe = await readHost(session, host.target, resourcesOf(context, host.name), checks, false);
+    const reading = readHost(session, host.target, resourcesOf(context, host.name), checks, false);
+    host.probe = await unlessStopped(session, context.signal, reading);
     record(context, checks, host.probe.checks);
     if (context.compiled.vantages.includes(host.name)) await host.release();
     if (host.probe.facts.ipv6Route) {
-      context.emit({ type: 'warning', host: host.name, message: 'has a global IPv6 route: IPv6 traffic bypasses the rules of this version' });
+      context.emit({
+        type: 'warning',
+        host: host.name,
+        message: 'has a global IPv6 route: IPv6 traffic bypasses the rules of this version',
+      });
     }
   } catch (error) {
+    if (context.signal?.aborted) {
+      host.status = 'skipped';
+      return;
+    }
     host.fail('failed', error);
     if (host.error && ERROR_EXIT_CODES[host.error.code] === 4) host.status = 'unreachable';
     record(context, checks, []);
@@ -66,7 +111,11 @@ async function probeHost(context: Context, host: HostRun): Promise<void> {
 }
 
 /** Checks asked from the controller run in a shell of its own machine. */
-export async function askController(context: Context, checks: readonly Check[], retry: boolean): Promise<readonly CheckOutput[]> {
+export async function askController(
+  context: Context,
+  checks: readonly Check[],
+  retry: boolean,
+): Promise<readonly CheckOutput[]> {
   if (checks.length === 0) return [];
   const target: Target = {
     name: CONTROLLER,

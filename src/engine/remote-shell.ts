@@ -49,7 +49,7 @@ export async function runScript(
   const result = await session.exec(shellCommand(target.connection.become), { ...options, stdin: script });
   if (result.stdout.includes(`@@${nonce} begin`)) return result;
   checkSudo(result, target);
-  const last = result.stderr.trim().split('\n').at(-1) ?? '';
+  const last = (result.stderr.trim().split('\n').at(-1) ?? '').replace(/\.$/, '');
   throw new ProvisionError(
     'probe-failed',
     `${target.name}: the shell there did not run our script (exit ${result.code})${last ? `: ${last.slice(0, 200)}` : ''}.`,

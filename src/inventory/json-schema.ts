@@ -39,3 +39,9 @@ export function inventoryJsonSchema(): object {
     },
   };
 }
+
+/** The same for a file of group_vars or host_vars, which holds variables only. */
+export function variablesJsonSchema(): object {
+  const { $schema, definitions } = inventoryJsonSchema() as Record<string, unknown>;
+  return { $schema, title: 'provision variables', $ref: '#/definitions/variables', definitions };
+}

@@ -1,95 +1,113 @@
-import type { CheckResult } from '../model/check.ts';
-import type { Emit, RunEvent } from '../model/event.ts';
-import type { Change, ResourceChange } from '../model/resource.ts';
+import type { Emit } from '../model/event.ts';
+import type { HostReport } from '../model/report.ts';
+import type { ResourceChange } from '../model/resource.ts';
+import { sentencesOf, SIGNS } from './change-sentences.ts';
+import { checkLine, checksOf } from './checks.ts';
 import type { Colours } from './colour.ts';
 import { unifiedDiff } from './diff.ts';
 import { printable } from './printable.ts';
 import { problemLines } from './problem.ts';
-import { recapLine } from './recap.ts';
+import { recapSection, toMake } from './recap.ts';
 
-export interface LinesOptions {
-  /** 0 = only what matters; 1 adds phases and steps; 2 what a failed step printed; 3 all. */
+export interface ProgressLinesOptions {
+  /** 0 = only what matters; 1 adds phases and checks as they end; 2 what a failed step printed. */
   readonly verbosity: number;
   readonly quiet: boolean;
-  readonly diff: boolean;
-  /** Results: changes, diffs, recap. */
-  readonly out: (line: string) => void;
-  /** Progress. */
   readonly err: (line: string) => void;
   readonly colours: Colours;
 }
 
-const SIGNS: Readonly<Record<Change['action'], string>> = { create: '+', update: '~', delete: '-' };
-
-function checkLine(result: CheckResult, colours: Colours): string {
-  const colour = { pass: colours.green, fail: colours.red, unproven: colours.yellow }[result.status];
-  const before = result.baseline === null ? '' : colours.dim(` (before: ${result.baseline})`);
-  const what = result.status === 'pass' ? printable(result.got) : `expected ${printable(result.expected)}, got ${printable(result.got)}`;
-  return `check ${colour(result.status)}: ${printable(result.name)}: ${what}${before}`;
+export interface ResultLinesOptions {
+  readonly quiet: boolean;
+  readonly diff: boolean;
+  readonly out: (line: string) => void;
+  readonly colours: Colours;
 }
 
-/** One line per event, each naming its host: for logs, pipelines, and terminals that nobody watches. */
-export function linesReporter(options: LinesOptions): Emit {
-  const { out, err, colours, verbosity } = options;
+/** The width that names are filled up to, known once the run has started. */
+const nameWidth = (names: readonly string[]): number => Math.max(0, ...names.map((name) => name.length));
+
+/** Progress, one line per event, each naming its host: for logs, pipelines, and terminals that nobody watches. */
+export function progressLines({ verbosity, quiet, err, colours }: ProgressLinesOptions): Emit {
   let width = 0;
-  let check = false;
+  const always = (host: string, text: string): void => err(`${host.padEnd(width)}  ${text}`);
   const progress = (host: string, text: string): void => {
-    if (!options.quiet) err(`${host.padEnd(width)}  ${text}`);
+    if (!quiet) always(host, text);
   };
-
-  const planned = (host: string, changes: readonly ResourceChange[]): void => {
-    if (changes.length === 0) return progress(host, colours.green('nothing to change'));
-    for (const change of changes) {
-      for (const { action, sentence } of change.changes) {
-        const sign = colours.yellow(SIGNS[action]);
-        out(`${host.padEnd(width)}  ${sign} ${printable(sentence)}`);
-      }
-      if (options.diff) unifiedDiff(change, colours).forEach((line) => out(`${host.padEnd(width)}    ${line}`));
-    }
-  };
-
-  const finished = (event: Extract<RunEvent, { type: 'run-finished' }>): void => {
-    if (options.quiet) return;
-    const total = new Set(event.hosts.flatMap((host) => host.changes.map((change) => `${host.name} ${change.resource}`))).size;
-    if (check) out(`\n${total} ${total === 1 ? 'change' : 'changes'} to make; nothing was changed (--check)`);
-    out(`\n${colours.bold('RECAP')}`);
-    event.hosts.forEach((host) => out(recapLine(host, width, check, colours)));
-  };
-
   return (event) => {
     switch (event.type) {
-      case 'run-started': {
-        check = event.check;
-        width = Math.max(...[...event.hosts, ...event.vantages].map((name) => name.length));
-        if (!options.quiet) err(`${colours.bold(event.playbook)}  run ${event.runId}${check ? '  (check: nothing will be changed)' : ''}`);
-        return;
+      case 'run-started':
+        width = nameWidth([...event.hosts, ...event.vantages]);
+        if (quiet) return;
+        return err(
+          `${colours.bold(event.playbook)}  run ${event.runId}${event.check ? '  (check: nothing will be changed)' : ''}`,
+        );
+      case 'warning': {
+        const text = `${colours.yellow('warning')}: ${printable(event.message)}`;
+        return event.host === undefined ? err(text) : always(event.host, text);
       }
-      case 'warning':
-        return err(`${event.host ? `${event.host}  ` : ''}${colours.yellow('warning')}: ${printable(event.message)}`);
-      case 'play-started':
-        if (!options.quiet && event.hosts.length > 0) err(`play ${event.play}${event.batches > 1 ? `, batch ${event.batch} of ${event.batches}` : ''}: ${event.hosts.join(', ')}`);
-        return;
+      case 'play-started': {
+        if (quiet || event.hosts.length === 0) return;
+        const batch = event.batches > 1 ? `, batch ${event.batch} of ${event.batches}` : '';
+        return err(`play ${event.play}${batch}: ${event.hosts.join(', ')}`);
+      }
       case 'phase-started':
-        if (verbosity >= 1 || event.phase === 'apply' || event.phase === 'verify') progress(event.host, event.phase);
+        if (verbosity >= 1 || event.phase === 'apply' || event.phase === 'verify')
+          progress(event.host, event.phase);
         return;
       case 'host-planned':
-        return planned(event.host, event.changes);
+        if (event.changes.length === 0) progress(event.host, colours.green('nothing to change'));
+        return;
       case 'step-done':
-        return progress(event.host, `done ${event.resource}`);
+        return progress(event.host, `done ${printable(event.resource)}`);
       case 'step-failed':
-        progress(event.host, colours.red(`failed ${event.resource}`));
-        if (verbosity >= 2) printable(event.output).split('\n').forEach((line) => progress(event.host, `  ${line}`));
+        progress(event.host, colours.red(`failed ${printable(event.resource)}`));
+        if (verbosity >= 2)
+          printable(event.output)
+            .trimEnd()
+            .split('\n')
+            .forEach((line) => progress(event.host, `  ${line}`));
         return;
       case 'host-reverting':
         return progress(event.host, colours.yellow(`reverting: ${printable(event.reason)}`));
       case 'check-done':
-        return progress(event.result.from, checkLine(event.result, colours));
+        if (verbosity >= 1) progress(event.result.from, checkLine(event.result, colours));
+        return;
       case 'host-failed':
         return problemLines(event.error, colours).forEach((line) => err(line));
       case 'host-finished':
-        return;
       case 'run-finished':
-        return finished(event);
+        return;
     }
+  };
+}
+
+/** Results, one line each that stands alone and names its host: changes, diffs, checks, recap. */
+export function resultLines({ quiet, diff, out, colours }: ResultLinesOptions): Emit {
+  let width = 0;
+  let check = false;
+  const result = (host: string, text: string): void => out(`${host.padEnd(width)}  ${text}`);
+
+  const planned = (host: string, change: ResourceChange): void => {
+    const sign = change.changes[0] ? SIGNS[change.changes[0].action] : ' ';
+    sentencesOf(change).forEach((sentence) => result(host, `${colours.yellow(sign)} ${sentence}`));
+    if (diff) unifiedDiff(change, colours).forEach((line) => result(host, `  ${line}`));
+  };
+
+  const finished = (hosts: readonly HostReport[]): void => {
+    const checks = checksOf(hosts).filter(({ status }) => !quiet || status !== 'pass');
+    checks.forEach((one) => result(one.from, checkLine(one, colours)));
+    if (quiet) return;
+    if (check) out(`\n${toMake(hosts)}`);
+    out('');
+    recapSection(hosts, { check, all: true, colours }).forEach(out);
+  };
+
+  return (event) => {
+    if (event.type === 'run-started') {
+      check = event.check;
+      width = nameWidth([...event.hosts, ...event.vantages]);
+    } else if (event.type === 'host-planned') event.changes.forEach((change) => planned(event.host, change));
+    else if (event.type === 'run-finished') finished(event.hosts);
   };
 }

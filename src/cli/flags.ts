@@ -1,0 +1,55 @@
+import { InvalidArgumentError, Option } from 'commander';
+
+/** For flags that repeat: `-i a -i b`. */
+export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+/** For flags that say more each time: `-vv`. */
+export const counted = (_value: string, before: number): number => before + 1;
+
+function wholeNumber(value: string): number {
+  if (/^[1-9]\d*$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('It must be a whole number from 1 up.');
+}
+
+function seconds(value: string): number {
+  if (/^\d+(\.\d+)?$/.test(value) && Number(value) > 0) return Number(value);
+  throw new InvalidArgumentError('It must be a number of seconds above 0.');
+}
+
+/** Flags of everything that reads an inventory. */
+export const inventoryOption = (): Option =>
+  new Option('-i, --inventory <path>', 'inventory file or directory (repeatable)')
+    .argParser(collect)
+    .env('PROVISION_INVENTORY');
+
+export const limitOption = (): Option =>
+  new Option('-l, --limit <pattern>', 'only these hosts: names, groups, globs, !not, &and');
+
+export const templatesOption = (): Option => new Option('--templates <dir>', 'look templates up here first');
+
+export const jsonOption = (): Option => new Option('--json', 'print JSON').default(false);
+
+export const sshConfigOption = (): Option =>
+  new Option('-F, --ssh-config <file>', 'an ssh_config instead of ~/.ssh/config');
+
+export const hostKeyOption = (): Option =>
+  new Option('--host-key-checking <mode>', 'what to do about host keys')
+    .choices(['strict', 'accept-new', 'off'])
+    .default('strict')
+    .env('PROVISION_HOST_KEY_CHECKING');
+
+const TIMEOUT = 'time for one connection';
+const FORKS = 'hosts at the same time';
+
+/** How hosts are reached, with nonsense refused at once. */
+export const connectionOptions = (): Option[] => [
+  sshConfigOption(),
+  hostKeyOption(),
+  new Option('-T, --timeout <seconds>', TIMEOUT).argParser(seconds).default(15),
+  new Option('-f, --forks <n>', FORKS).argParser(wholeNumber).default(10),
+];
+
+/** The same two for a run, which looks at them itself: its report is written even when they are nonsense. */
+export const runTimeoutOption = (): Option =>
+  new Option('-T, --timeout <seconds>', TIMEOUT).argParser(Number).default(15);
+export const runForksOption = (): Option =>
+  new Option('-f, --forks <n>', FORKS).argParser(Number).default(10);

@@ -1,0 +1,138 @@
+import { Argument } from 'commander';
+import type { Command } from 'commander';
+import { typedWords } from './completion-words.ts';
+import * as flag from './flags.ts';
+import { examples } from './help.ts';
+import type { InventoryFlags } from './inventory.ts';
+import type { LoadFlags } from './load.ts';
+import type { RenderFlags } from './render.ts';
+
+export function addInitCommand(root: Command): void {
+  root
+    .command('init')
+    .argument('<dir>')
+    .usage('DIR')
+    .summary('start a project that can be rehearsed at once')
+    .description(
+      'Writes a new project into DIR, which must be empty or not exist: a small inventory, a playbook, and what an editor needs to complete both.',
+    )
+    .addHelpText('after', examples('provision init gateways'))
+    .action(async (directory: string) => {
+      const { initProject } = await import('./init.ts');
+      process.exitCode = await initProject(directory);
+    });
+}
+
+export function addValidateCommand(root: Command): void {
+  root
+    .command('validate')
+    .argument('[playbook]')
+    .usage('[PLAYBOOK] -i INVENTORY [flags]')
+    .summary('look for mistakes in an inventory and a playbook')
+    .description(
+      'Checks the inventory and, with a playbook, everything that a run would compile and render. Ends 5 with every mistake that was found.',
+    )
+    .addOption(flag.inventoryOption())
+    .addOption(flag.limitOption())
+    .addOption(flag.templatesOption())
+    .addHelpText('after', examples('provision validate playbooks/gateway.ts -i inventory/prod'))
+    .action(async (playbook: string | undefined, flags: LoadFlags) => {
+      const { validate } = await import('./validate.ts');
+      process.exitCode = await validate(playbook, flags);
+    });
+}
+
+export function addRenderCommand(root: Command): void {
+  root
+    .command('render')
+    .argument('<playbook>')
+    .usage('PLAYBOOK -i INVENTORY --out DIR [flags]')
+    .summary('write the files that would be on each host')
+    .description(
+      'Writes DIR/HOST/etc/… as a run would write it on a new Debian host that SSH reaches at ansible_port. Only what an earlier render left in DIR is replaced.',
+    )
+    .addOption(flag.inventoryOption())
+    .requiredOption('--out <dir>', 'where to: new, empty, or made by render')
+    .addOption(flag.limitOption())
+    .addOption(flag.templatesOption())
+    .addHelpText('after', examples('provision render playbooks/gateway.ts -i inventory/prod --out rendered'))
+    .action(async (playbook: string, flags: RenderFlags) => {
+      const { render } = await import('./render.ts');
+      process.exitCode = await render(playbook, flags);
+    });
+}
+
+export function addInventoryCommand(root: Command): void {
+  const inventory = root
+    .command('inventory')
+    .usage('list|host|blame -i INVENTORY')
+    .summary('show hosts, their variables, where a value is from')
+    .description('Shows what an inventory says.')
+    .addHelpText(
+      'after',
+      examples('provision inventory list -i inventory/prod', [
+        'provision inventory blame gw1.nat -i inventory/prod',
+      ]),
+    );
+  inventory
+    .command('list')
+    .usage('-i INVENTORY [flags]')
+    .description('Lists hosts with their addresses and groups.')
+    .addOption(flag.inventoryOption())
+    .addOption(flag.limitOption())
+    .addOption(flag.jsonOption())
+    .addHelpText(
+      'after',
+      examples('provision inventory list -i inventory/prod --json | jq ._meta.hostvars.gw1'),
+    )
+    .action(async (flags: InventoryFlags) => {
+      const { listInventory } = await import('./inventory.ts');
+      process.exitCode = await listInventory(flags);
+    });
+  inventory
+    .command('host')
+    .argument('<name>')
+    .usage('NAME -i INVENTORY [flags]')
+    .description('Prints the merged variables of a host as YAML.')
+    .addOption(flag.inventoryOption())
+    .addOption(flag.jsonOption())
+    .addHelpText('after', examples('provision inventory host gw1 -i inventory/prod'))
+    .action(async (name: string, flags: InventoryFlags) => {
+      const { showHost } = await import('./inventory.ts');
+      process.exitCode = await showHost(name, flags);
+    });
+  inventory
+    .command('blame')
+    .argument('[name]')
+    .usage('[NAME[.PATH]] -i INVENTORY [flags]')
+    .description(
+      'Tells where each value of a host was written: FILE:LINE:COLUMN. Without a name, of all hosts.',
+    )
+    .addOption(flag.inventoryOption())
+    .addOption(flag.jsonOption())
+    .addHelpText('after', examples('provision inventory blame gw1.nat.dnat[0] -i inventory/prod'))
+    .action(async (name: string | undefined, flags: InventoryFlags) => {
+      const { blame } = await import('./inventory-blame.ts');
+      process.exitCode = await blame(name, flags);
+    });
+}
+
+export function addCompletionCommand(root: Command): void {
+  root
+    .command('completion')
+    .addArgument(new Argument('<shell>', 'the shell that reads it').choices(['bash', 'zsh']))
+    .usage('bash|zsh')
+    .summary('print the script that completes words in a shell')
+    .description('Prints a script that lets a shell complete commands, flags and files.')
+    .addHelpText(
+      'after',
+      examples('source <(provision completion bash)          # in ~/.bashrc', [
+        'provision completion zsh > ~/.zfunc/_provision   # a directory of $fpath',
+      ]),
+    )
+    .action(async (shell: string) => {
+      const { completionScript } =
+        shell === 'zsh' ? await import('./completion-zsh.ts') : await import('./completion-bash.ts');
+      process.stdout.write(completionScript(typedWords(root)));
+    });
+}

@@ -1,0 +1,76 @@
+import { Command, CommanderError } from 'commander';
+import { refuseCommandWord } from './command-words.ts';
+import * as add from './commands.ts';
+import { compactHelp, typedName } from './help.ts';
+import * as host from './host-commands.ts';
+import * as offline from './offline-commands.ts';
+import { ProvisionError } from '../model/error.ts';
+
+/** What commander says about wrong flags and words, as an error like all others. */
+function usageError(command: Command, error: CommanderError): Error {
+  // Help and the version are answers; `provision lab` without a verb has already printed help.
+  if (error.exitCode === 0 || error.code === 'commander.help') return error;
+  const [said = '', guess = ''] = error.message.replace(/^error: (command-argument value )?/, '').split('\n');
+  const near = /^\(Did you mean (.+)\?\)$/.exec(guess)?.[1];
+  const page = command.name() === 'run' ? 'provision run' : typedName(command);
+  return new ProvisionError('usage', `${said.replace(/\.$/, '')}.`, {
+    hint: `${near === undefined ? '' : `Did you mean ${near}? `}See: ${page} --help`,
+  });
+}
+
+/** Settings of the root hold for all commands below, and each says by itself what was wrong with its flags. */
+function settle(command: Command): void {
+  command.exitOverride((error) => {
+    throw usageError(command, error);
+  });
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command);
+    settle(child);
+  }
+}
+
+/** The whole tree of commands. Nothing but commander is loaded for it. */
+export function program(version: string): Command {
+  const root = new Command('provision')
+    .description('Corrects what differs on hosts, over SSH, proves it, and never asks a question.')
+    .version(version)
+    .enablePositionalOptions()
+    .configureHelp(compactHelp)
+    .configureOutput({ outputError: () => undefined });
+  add.addRunCommand(root);
+  root.commandsGroup('Commands on files:');
+  offline.addInitCommand(root);
+  offline.addValidateCommand(root);
+  offline.addRenderCommand(root);
+  offline.addInventoryCommand(root);
+  add.addSchemaCommand(root);
+  offline.addCompletionCommand(root);
+  root.commandsGroup('Commands on hosts, real or built on this machine:');
+  host.addPingCommand(root);
+  host.addFactsCommand(root);
+  add.addRehearseCommand(root);
+  add.addLabCommand(root);
+  settle(root);
+  return root;
+}
+
+const USAGE_ERROR = 5;
+
+/**
+ * Runs what was typed and sets the exit code. `provision` alone is a slip, not a wish: help on stderr and exit 5, so
+ * that a pipeline that lost its arguments does not pass.
+ */
+export async function runProgram(version: string, words: readonly string[]): Promise<void> {
+  try {
+    const root = program(version);
+    if (words.length === 0) root.help({ error: true });
+    if (words[0] !== undefined) refuseCommandWord(root, words[0], true);
+    await root.parseAsync([...words], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : USAGE_ERROR;
+    else {
+      const { fail } = await import('./fail.ts');
+      process.exitCode = await fail(error);
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { Change, ResourceChange } from '../model/resource.ts';
+import { oneLine } from './printable.ts';
+
+/** + create, ~ update, - delete. */
+export const SIGNS: Readonly<Record<Change['action'], string>> = { create: '+', update: '~', delete: '-' };
+
+/** How the sentences of the resources name the two layers. */
+const LIVE = /\blive\b/g;
+const SAVED = 'in the saved configuration';
+const BOTH = `live and ${SAVED}`;
+
+/** "X is 0 live" and "X is not set in the saved configuration", both with the same ", should be …". */
+const SHOULD = /^(.+? is )(.+?)(, should be .+)$/s;
+
+/** One sentence for the same field live and saved; null when they do not say the same. */
+function merged(live: string, saved: string): string | null {
+  if (live !== saved && live.replaceAll(LIVE, SAVED) === saved) return live.replaceAll(LIVE, BOTH);
+  const [, subject, now, wish] = SHOULD.exec(live) ?? [];
+  const [, sameSubject, then, sameWish] = SHOULD.exec(saved) ?? [];
+  if (subject === undefined || subject !== sameSubject || wish !== sameWish) return null;
+  return `${subject}${now ?? ''} and ${then ?? ''}${wish ?? ''}`;
+}
+
+/** The sentences of one resource; where live and saved miss the same, one sentence says both. */
+export function sentencesOf({ changes }: ResourceChange): string[] {
+  const savedByField = new Map(changes.filter((one) => one.layer === 'saved').map((one) => [one.field, one]));
+  const said = new Set<Change>();
+  return changes.flatMap((change) => {
+    if (said.has(change)) return [];
+    const saved = change.layer === 'live' ? savedByField.get(change.field) : undefined;
+    const both = saved ? merged(change.sentence, saved.sentence) : null;
+    if (!saved || both === null) return [oneLine(change.sentence)];
+    said.add(saved);
+    return [oneLine(both)];
+  });
+}
+
+/** `firewalld-zone:public` as a person says it. */
+export const titleOf = (resource: string): string => oneLine(resource.replace(':', ' '));
+
+/** A sentence below the heading of its resource need not name it again. */
+export function withoutName(sentence: string, resource: string): string {
+  const name = resource.slice(resource.indexOf(':') + 1);
+  const words = sentence.split(' ');
+  const at = words.slice(0, 2).findIndex((word) => [name, `${name}:`, resource].includes(word));
+  const rest = words.slice(at + 1).join(' ');
+  return at === -1 || rest === '' ? sentence : rest;
+}
