@@ -9,7 +9,9 @@ const counted = (_value: string, before: number): number => before + 1;
 
 /** Flags of everything that reads an inventory. */
 export const inventoryOption = (): Option =>
-  new Option('-i, --inventory <path>', 'inventory file or directory (repeatable)').argParser(collect).env('PROVISION_INVENTORY');
+  new Option('-i, --inventory <path>', 'inventory file or directory (repeatable)')
+    .argParser(collect)
+    .env('PROVISION_INVENTORY');
 
 export function addRunCommand(root: Command): void {
   root
@@ -32,6 +34,13 @@ export function addRunCommand(root: Command): void {
         .env('PROVISION_HOST_KEY_CHECKING'),
     )
     .option('-T, --timeout <seconds>', 'time for one connection', (value) => Number(value), 15)
+    .option(
+      '--confirm-timeout <seconds>',
+      'time to verify a change before the host takes it back',
+      (value) => Number(value),
+      60,
+    )
+    .option('--no-rollback', 'nothing on the host takes a change back when it cannot be reached')
     .option('-v, --verbose', 'more: -v phases, -vv output of failed steps, -vvv all', counted, 0)
     .option('-q, --quiet', 'only changes, warnings and errors', false)
     .action(async (playbook: string, flags: RunFlags) => {
@@ -45,7 +54,9 @@ export function addRehearseCommand(root: Command): void {
     .command('rehearse')
     .argument('<playbook>')
     .summary('run a playbook on the inventory built as real hosts on this machine')
-    .description('Builds the inventory on this machine, runs the playbook there, again, after a drift and after a reboot.')
+    .description(
+      'Builds the inventory on this machine, runs the playbook there, again, after a drift and after a reboot.',
+    )
     .addOption(inventoryOption())
     .option('--quick', 'without the reboot', false)
     .option('--keep', 'leave the lab up', false)

@@ -4,13 +4,17 @@ import { Command, CommanderError } from 'commander';
 import { addLabCommand, addRehearseCommand, addRunCommand, addSchemaCommand } from './commands.ts';
 
 // Nothing but commander is loaded here: `--version` and `--help` answer at once.
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const USAGE_ERROR = 5;
 
 function program(): Command {
   const root = new Command('provision')
-    .description('Turns plain Linux servers into NAT gateways, multi-NIC egress hosts and load balancers, over SSH.')
+    .description(
+      'Turns plain Linux servers into NAT gateways, multi-NIC egress hosts and load balancers, over SSH.',
+    )
     .version(version)
     .enablePositionalOptions()
     .showHelpAfterError('(see provision --help)')

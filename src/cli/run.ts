@@ -20,14 +20,26 @@ export interface RunFlags extends LoadFlags, ConnectFlags {
   readonly forks: number;
   readonly verbose: number;
   readonly quiet: boolean;
+  /** Seconds. */
+  readonly confirmTimeout: number;
+  readonly rollback: boolean;
 }
 
 /** Nonsense in a flag is said before anything is read. */
 function checkFlags({ report, forks, timeout }: RunFlags): void {
   const other = report.find((file) => !file.endsWith('.json'));
-  if (other !== undefined) throw new ProvisionError('usage', `--report ${other}: only .json is known.`, { hint: 'Name the file something.json.' });
-  if (!Number.isInteger(forks) || forks < 1) throw new ProvisionError('usage', '--forks must be a whole number from 1 up.', { hint: 'Leave it out for 10.' });
-  if (!(timeout > 0)) throw new ProvisionError('usage', '--timeout must be a number of seconds above 0.', { hint: 'Leave it out for 15.' });
+  if (other !== undefined)
+    throw new ProvisionError('usage', `--report ${other}: only .json is known.`, {
+      hint: 'Name the file something.json.',
+    });
+  if (!Number.isInteger(forks) || forks < 1)
+    throw new ProvisionError('usage', '--forks must be a whole number from 1 up.', {
+      hint: 'Leave it out for 10.',
+    });
+  if (!(timeout > 0))
+    throw new ProvisionError('usage', '--timeout must be a number of seconds above 0.', {
+      hint: 'Leave it out for 15.',
+    });
 }
 
 /** `provision PLAYBOOK -i INVENTORY`: returns the exit code. The report is written whatever happens. */
@@ -42,7 +54,16 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
     const { inventory, compiled } = await load(playbook, flags);
     const targets = targetsOf(inventory);
     const transports = await transportsFor(inventory, flags);
-    result = await run(compiled, { check: flags.check, forks: flags.forks }, { ...transports, targets, emit: screen(flags), signal: stop.signal });
+    result = await run(
+      compiled,
+      {
+        check: flags.check,
+        forks: flags.forks,
+        confirmTimeout: flags.confirmTimeout,
+        rollback: flags.rollback,
+      },
+      { ...transports, targets, emit: screen(flags), signal: stop.signal },
+    );
     exitCode = stop.exitCode() ?? result.exitCode;
   } catch (error) {
     thrown = error;

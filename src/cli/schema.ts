@@ -6,7 +6,9 @@ import { reportSchema } from '../reporters/report-schema.ts';
 export function printSchema(what: string): number {
   const schema = what === 'inventory' ? inventoryJsonSchema() : what === 'report' ? reportSchema : null;
   if (schema === null) {
-    throw new ProvisionError('usage', `There is no schema "${what}".`, { hint: 'Type: provision schema inventory, or: provision schema report.' });
+    throw new ProvisionError('usage', `There is no schema "${what}".`, {
+      hint: 'Type: provision schema inventory, or: provision schema report.',
+    });
   }
   process.stdout.write(`${JSON.stringify(schema, null, 2)}\n`);
   return 0;

@@ -9,12 +9,14 @@ import { parseProbe, probeScript } from './probe-script.ts';
 import type { CheckOutput, ProbeResult } from './probe-script.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
+import type { Places } from './transaction-shell.ts';
 
 const PROBE_TIMEOUT_MS = 120_000;
 export const CONTROLLER = 'controller';
 
 /** The key of a check's result: the same question from the same place. */
-export const checkKey = ({ name, from, to }: Pick<Check, 'name' | 'from' | 'to'>): string => `${from}\n${name}\n${to}`;
+export const checkKey = ({ name, from, to }: Pick<Check, 'name' | 'from' | 'to'>): string =>
+  `${from}\n${name}\n${to}`;
 
 /** Everything that any play declares for a host, each resource once. */
 const resourcesOf = ({ compiled }: Context, host: string): Resource[] => {
@@ -26,12 +28,28 @@ export const checksFrom = ({ compiled }: Context, from: string): Check[] =>
   compiled.plays.flatMap((play) => play.checks).filter((check) => check.from === from);
 
 /** One exec: reads the host and asks the checks that ride along. */
-export async function readHost(session: Session, target: Target, resources: readonly Resource[], checks: readonly Check[], retry: boolean): Promise<ProbeResult> {
+export async function readHost(
+  session: Session,
+  target: Target,
+  resources: readonly Resource[],
+  checks: readonly Check[],
+  retry: boolean,
+  places?: Places,
+): Promise<ProbeResult> {
   const nonce = newNonce();
-  const waits = checks.reduce((longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000), 0);
-  const { stdout } = await runScript(session, target, probeScript(resources, checks, nonce, retry), nonce, {
-    timeoutMs: PROBE_TIMEOUT_MS + waits,
-  });
+  const waits = checks.reduce(
+    (longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000),
+    0,
+  );
+  const { stdout } = await runScript(
+    session,
+    target,
+    probeScript(resources, checks, nonce, retry, places),
+    nonce,
+    {
+      timeoutMs: PROBE_TIMEOUT_MS + waits,
+    },
+  );
   return parseProbe(stdout, resources, checks, nonce);
 }
 
@@ -42,8 +60,27 @@ export function keep(context: Context, result: CheckResult): void {
   context.emit({ type: 'check-done', result });
 }
 
-export function record(context: Context, checks: readonly Check[], answers: readonly (CheckOutput | null)[]): void {
+export function record(
+  context: Context,
+  checks: readonly Check[],
+  answers: readonly (CheckOutput | null)[],
+): void {
   checks.forEach((check, index) => keep(context, judge(check, answers[index] ?? null, null)));
+}
+
+/** A run that was taken back while nobody watched is told by the next one. */
+function tellLastEnding(context: Context, host: HostRun): void {
+  const last = host.probe?.transactions.last;
+  if (!last || last.ending === 'confirmed') return;
+  const how =
+    {
+      timeout: 'it was not confirmed in time',
+      boot: 'the host rebooted before it was confirmed',
+      asked: 'a check or the operator asked for it',
+      failed: 'a step failed',
+    }[last.reason] ?? last.reason;
+  const message = `run ${String(last.record['run'])} of ${String(last.record['who'])} was ${last.ending === 'stuck' ? 'taken back only in part' : 'taken back'} at ${last.endedAt}: ${how}`;
+  context.emit({ type: 'warning', host: host.name, message });
 }
 
 async function probeHost(context: Context, host: HostRun): Promise<void> {
@@ -51,11 +88,23 @@ async function probeHost(context: Context, host: HostRun): Promise<void> {
   context.emit({ type: 'phase-started', host: host.name, phase: 'probe' });
   try {
     const session = await host.connect(context.transport, context.signal);
-    host.probe = await readHost(session, host.target, resourcesOf(context, host.name), checks, false);
+    host.probe = await readHost(
+      session,
+      host.target,
+      resourcesOf(context, host.name),
+      checks,
+      false,
+      context.places?.(host.name),
+    );
     record(context, checks, host.probe.checks);
     if (context.compiled.vantages.includes(host.name)) await host.release();
+    tellLastEnding(context, host);
     if (host.probe.facts.ipv6Route) {
-      context.emit({ type: 'warning', host: host.name, message: 'has a global IPv6 route: IPv6 traffic bypasses the rules of this version' });
+      context.emit({
+        type: 'warning',
+        host: host.name,
+        message: 'has a global IPv6 route: IPv6 traffic bypasses the rules of this version',
+      });
     }
   } catch (error) {
     host.fail('failed', error);
@@ -66,7 +115,11 @@ async function probeHost(context: Context, host: HostRun): Promise<void> {
 }
 
 /** Checks asked from the controller run in a shell of its own machine. */
-export async function askController(context: Context, checks: readonly Check[], retry: boolean): Promise<readonly CheckOutput[]> {
+export async function askController(
+  context: Context,
+  checks: readonly Check[],
+  retry: boolean,
+): Promise<readonly CheckOutput[]> {
   if (checks.length === 0) return [];
   const target: Target = {
     name: CONTROLLER,

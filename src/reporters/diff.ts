@@ -19,7 +19,8 @@ export function unifiedDiff({ text }: ResourceChange, colours: Colours): string[
     'declared',
     { context: 3, timeout: PATIENCE_MS },
   );
-  if (patch === undefined) return [`${text.path}: too different to compare, ${after.split('\n').length} lines`];
+  if (patch === undefined)
+    return [`${text.path}: too different to compare, ${after.split('\n').length} lines`];
   const colour = (line: string): string => {
     if (line.startsWith('+')) return colours.green(line);
     if (line.startsWith('-')) return colours.red(line);

@@ -24,7 +24,10 @@ const SIGNS: Readonly<Record<Change['action'], string>> = { create: '+', update:
 function checkLine(result: CheckResult, colours: Colours): string {
   const colour = { pass: colours.green, fail: colours.red, unproven: colours.yellow }[result.status];
   const before = result.baseline === null ? '' : colours.dim(` (before: ${result.baseline})`);
-  const what = result.status === 'pass' ? printable(result.got) : `expected ${printable(result.expected)}, got ${printable(result.got)}`;
+  const what =
+    result.status === 'pass'
+      ? printable(result.got)
+      : `expected ${printable(result.expected)}, got ${printable(result.got)}`;
   return `check ${colour(result.status)}: ${printable(result.name)}: ${what}${before}`;
 }
 
@@ -44,13 +47,16 @@ export function linesReporter(options: LinesOptions): Emit {
         const sign = colours.yellow(SIGNS[action]);
         out(`${host.padEnd(width)}  ${sign} ${printable(sentence)}`);
       }
-      if (options.diff) unifiedDiff(change, colours).forEach((line) => out(`${host.padEnd(width)}    ${line}`));
+      if (options.diff)
+        unifiedDiff(change, colours).forEach((line) => out(`${host.padEnd(width)}    ${line}`));
     }
   };
 
   const finished = (event: Extract<RunEvent, { type: 'run-finished' }>): void => {
     if (options.quiet) return;
-    const total = new Set(event.hosts.flatMap((host) => host.changes.map((change) => `${host.name} ${change.resource}`))).size;
+    const total = new Set(
+      event.hosts.flatMap((host) => host.changes.map((change) => `${host.name} ${change.resource}`)),
+    ).size;
     if (check) out(`\n${total} ${total === 1 ? 'change' : 'changes'} to make; nothing was changed (--check)`);
     out(`\n${colours.bold('RECAP')}`);
     event.hosts.forEach((host) => out(recapLine(host, width, check, colours)));
@@ -61,16 +67,25 @@ export function linesReporter(options: LinesOptions): Emit {
       case 'run-started': {
         check = event.check;
         width = Math.max(...[...event.hosts, ...event.vantages].map((name) => name.length));
-        if (!options.quiet) err(`${colours.bold(event.playbook)}  run ${event.runId}${check ? '  (check: nothing will be changed)' : ''}`);
+        if (!options.quiet)
+          err(
+            `${colours.bold(event.playbook)}  run ${event.runId}${check ? '  (check: nothing will be changed)' : ''}`,
+          );
         return;
       }
       case 'warning':
-        return err(`${event.host ? `${event.host}  ` : ''}${colours.yellow('warning')}: ${printable(event.message)}`);
+        return err(
+          `${event.host ? `${event.host}  ` : ''}${colours.yellow('warning')}: ${printable(event.message)}`,
+        );
       case 'play-started':
-        if (!options.quiet && event.hosts.length > 0) err(`play ${event.play}${event.batches > 1 ? `, batch ${event.batch} of ${event.batches}` : ''}: ${event.hosts.join(', ')}`);
+        if (!options.quiet && event.hosts.length > 0)
+          err(
+            `play ${event.play}${event.batches > 1 ? `, batch ${event.batch} of ${event.batches}` : ''}: ${event.hosts.join(', ')}`,
+          );
         return;
       case 'phase-started':
-        if (verbosity >= 1 || event.phase === 'apply' || event.phase === 'verify') progress(event.host, event.phase);
+        if (verbosity >= 1 || event.phase === 'apply' || event.phase === 'verify')
+          progress(event.host, event.phase);
         return;
       case 'host-planned':
         return planned(event.host, event.changes);
@@ -78,7 +93,10 @@ export function linesReporter(options: LinesOptions): Emit {
         return progress(event.host, `done ${event.resource}`);
       case 'step-failed':
         progress(event.host, colours.red(`failed ${event.resource}`));
-        if (verbosity >= 2) printable(event.output).split('\n').forEach((line) => progress(event.host, `  ${line}`));
+        if (verbosity >= 2)
+          printable(event.output)
+            .split('\n')
+            .forEach((line) => progress(event.host, `  ${line}`));
         return;
       case 'host-reverting':
         return progress(event.host, colours.yellow(`reverting: ${printable(event.reason)}`));

@@ -11,7 +11,11 @@ export function recapLine(host: HostReport, width: number, check: boolean, colou
   // In --check they are only the baseline.
   const failedChecks = check ? 0 : host.checks.filter((check) => check.status !== 'pass').length;
   const numbers: [string, number, (text: string) => string][] = [
-    ['ok', host.status === 'ok' || made ? host.resources - (host.status === 'planned' ? changed : 0) : 0, colours.green],
+    [
+      'ok',
+      host.status === 'ok' || made ? host.resources - (host.status === 'planned' ? changed : 0) : 0,
+      colours.green,
+    ],
     ['changed', made ? changed : 0, colours.yellow],
     ['unreachable', count(host.status === 'unreachable'), colours.red],
     ['failed', count(bad) + (host.status === 'unreachable' ? 0 : failedChecks), colours.red],
@@ -19,6 +23,8 @@ export function recapLine(host: HostReport, width: number, check: boolean, colou
     ['verified', host.checks.filter((check) => check.status === 'pass').length, colours.green],
     ['reverted', count(host.status === 'reverted'), colours.red],
   ];
-  const words = numbers.map(([name, value, colour]) => (value > 0 ? colour(`${name}=${value}`) : `${name}=${value}`));
+  const words = numbers.map(([name, value, colour]) =>
+    value > 0 ? colour(`${name}=${value}`) : `${name}=${value}`,
+  );
   return `${host.name.padEnd(width)} : ${words.join(' ')}`;
 }
