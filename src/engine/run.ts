@@ -109,6 +109,11 @@ export async function run(
     vantages: compiled.vantages,
   });
   compiled.warnings.forEach((message) => emit({ type: 'warning', message }));
+  if (!options.rollback && !options.check)
+    emit({
+      type: 'warning',
+      message: '--no-rollback: nothing on a host takes a change back when it cannot be reached any more',
+    });
   try {
     await probeAll(context);
     let stopped = false;
