@@ -17,6 +17,14 @@ export { quote, sh } from './shell/quote.ts';
 export { ProvisionError } from './model/error.ts';
 export type { Check, CheckResult } from './model/check.ts';
 export type { Host } from './model/host.ts';
-export type { CheckSpec, Play, PlayContext, Playbook, Role, RoleContext, RoleResult } from './model/playbook.ts';
+export type {
+  CheckSpec,
+  Play,
+  PlayContext,
+  Playbook,
+  Role,
+  RoleContext,
+  RoleResult,
+} from './model/playbook.ts';
 export type { Report } from './model/report.ts';
 export type { Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';

@@ -12,7 +12,13 @@ interface HandlebarsFailure {
   readonly column?: number;
 }
 
-const XML_ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
+const XML_ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+};
 
 /** Our helpers refuse undefined, which strict mode lets through as an argument of a helper. */
 function helpers(engine: typeof Handlebars): void {
@@ -27,7 +33,11 @@ function place(file: string, failure: HandlebarsFailure) {
   const inText = / - (\d+):(\d+)$/.exec(failure.message) ?? /line (\d+)()/.exec(failure.message);
   const line = failure.lineNumber ?? (inText?.[1] ? Number(inText[1]) : undefined);
   const column = failure.column ?? (inText?.[2] ? Number(inText[2]) : undefined);
-  return { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column: column + 1 }) };
+  return {
+    file,
+    ...(line === undefined ? {} : { line }),
+    ...(column === undefined ? {} : { column: column + 1 }),
+  };
 }
 
 /** Looks templates up in `directories`, first hit wins, and renders them strictly and without HTML escaping. */
@@ -37,7 +47,9 @@ export function templates(directories: readonly string[]): Render {
   const compiled = new Map<string, { file: string; render: Handlebars.TemplateDelegate }>();
 
   const lookup = (id: string): string => {
-    const file = directories.map((directory) => path.join(directory, `${id}.hbs`)).find((candidate) => existsSync(candidate));
+    const file = directories
+      .map((directory) => path.join(directory, `${id}.hbs`))
+      .find((candidate) => existsSync(candidate));
     if (file) return file;
     throw new ProvisionError('template', `There is no template ${id}.hbs in ${directories.join(', ')}.`, {
       hint: `Put ${id}.hbs into one of these directories or give its directory by --templates DIR.`,
@@ -56,11 +68,15 @@ export function templates(directories: readonly string[]): Render {
       return found.render(data);
     } catch (error) {
       const failure = error as HandlebarsFailure;
-      throw new ProvisionError('template', `Template ${path.relative(process.cwd(), file) || file}: ${failure.message.split('\n')[0] ?? ''}`, {
-        hint: 'Define the value in the inventory or mend the template.',
-        place: place(file, failure),
-        cause: error,
-      });
+      throw new ProvisionError(
+        'template',
+        `Template ${path.relative(process.cwd(), file) || file}: ${failure.message.split('\n')[0] ?? ''}`,
+        {
+          hint: 'Define the value in the inventory or mend the template.',
+          place: place(file, failure),
+          cause: error,
+        },
+      );
     }
   };
 }

@@ -22,6 +22,8 @@ export function addRunCommand(root: Command): void {
     .option('-C, --check', 'plan only: nothing is changed', false)
     .option('-D, --diff', 'show what changes in files', false)
     .addOption(flag.templatesOption())
+    .addOption(flag.confirmTimeoutOption())
+    .option('--no-rollback', 'hosts take nothing back by themselves (dangerous)')
     .optionsGroup('Connection:')
     .addOption(flag.sshConfigOption())
     .addOption(flag.hostKeyOption())

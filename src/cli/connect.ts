@@ -19,11 +19,19 @@ export interface Transports {
 }
 
 /** ssh, this machine, or the lab of the inventory: each host says which by `ansible_connection`. */
-export async function transportsFor(inventory: Inventory, flags: ConnectFlags, given?: Lab): Promise<Transports> {
+export async function transportsFor(
+  inventory: Inventory,
+  flags: ConnectFlags,
+  given?: Lab,
+): Promise<Transports> {
   const inLab = [...inventory.hosts.values()].some((host) => host.connection.via === 'lab');
   const lab = given ?? (inLab ? await labOf(inventory) : null);
   const ssh = (configFile: string | undefined): Transport =>
-    sshTransport({ configFile, hostKeyChecking: flags.hostKeyChecking, connectTimeoutMs: flags.timeout * 1000 });
+    sshTransport({
+      configFile,
+      hostKeyChecking: flags.hostKeyChecking,
+      connectTimeoutMs: flags.timeout * 1000,
+    });
   const overSsh = ssh(flags.sshConfig);
   const local = localTransport();
   const overLab = lab ? ssh(lab.sshConfig) : null;
@@ -34,9 +42,13 @@ export async function transportsFor(inventory: Inventory, flags: ConnectFlags, g
       if (via === 'local') return local.connect(target, signal);
       if (via === 'ssh') return overSsh.connect(target, signal);
       if (overLab) return overLab.connect(target, signal);
-      throw new ProvisionError('lab-not-up', `${target.name} lives in the lab of this inventory, and that is not up.`, {
-        hint: `Type: provision lab up -i ${inventory.sources[0] ?? 'INVENTORY'}`,
-      });
+      throw new ProvisionError(
+        'lab-not-up',
+        `${target.name} lives in the lab of this inventory, and that is not up.`,
+        {
+          hint: `Type: provision lab up -i ${inventory.sources[0] ?? 'INVENTORY'}`,
+        },
+      );
     },
   };
   return { transport, controller: lab ? localTransport(lab.controllerCommand) : local };

@@ -6,9 +6,12 @@ import { problemLines } from '../reporters/problem.ts';
 export async function fail(error: unknown): Promise<number> {
   const problems = problemsOf(error);
   const colours = coloursFor(process.stderr, process.env);
-  problems.flatMap((problem) => problemLines(problem, colours)).forEach((line) => process.stderr.write(`${line}\n`));
+  problems
+    .flatMap((problem) => problemLines(problem, colours))
+    .forEach((line) => process.stderr.write(`${line}\n`));
   if (problems.length > 1) process.stderr.write(`${problems.length} problems\n`);
-  if (process.argv.some((word) => /^-v{3,}$/.test(word)) && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (process.argv.some((word) => /^-v{3,}$/.test(word)) && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ''}\n`);
   const codes: number[] = problems.map((problem) => ERROR_EXIT_CODES[problem.code]);
   return Promise.resolve(codes.includes(1) ? 1 : (codes[0] ?? 1));
 }

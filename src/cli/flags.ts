@@ -53,3 +53,6 @@ export const runTimeoutOption = (): Option =>
   new Option('-T, --timeout <seconds>', TIMEOUT).argParser(Number).default(15);
 export const runForksOption = (): Option =>
   new Option('-f, --forks <n>', FORKS).argParser(Number).default(10);
+
+export const confirmTimeoutOption = (): Option =>
+  new Option('--confirm-timeout <seconds>', 'a host takes back what is not confirmed').argParser(Number).default(60);

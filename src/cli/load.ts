@@ -24,7 +24,9 @@ export interface LoadFlags {
 export async function inventoryOf({ inventory = [] }: Pick<LoadFlags, 'inventory'>): Promise<Inventory> {
   const sources = typeof inventory === 'string' ? [inventory] : inventory;
   if (sources.length === 0) {
-    throw new ProvisionError('usage', 'No inventory was given.', { hint: 'Add -i INVENTORY, for example -i inventory/lab.' });
+    throw new ProvisionError('usage', 'No inventory was given.', {
+      hint: 'Add -i INVENTORY, for example -i inventory/lab.',
+    });
   }
   return loadInventory(sources, { loadTypeScript: (file) => loadModule(file, api) });
 }
@@ -38,7 +40,10 @@ const templateDirectories = (playbook: string, given: string | undefined): strin
 ];
 
 /** Playbook and inventory, compiled. Nothing is contacted. */
-export async function load(playbookFile: string, flags: LoadFlags): Promise<{ inventory: Inventory; compiled: Compiled }> {
+export async function load(
+  playbookFile: string,
+  flags: LoadFlags,
+): Promise<{ inventory: Inventory; compiled: Compiled }> {
   const inventory = await inventoryOf(flags);
   const playbook = await loadPlaybook(playbookFile, api);
   const compiled = compile({

@@ -32,8 +32,6 @@ export function driftsFor(compiled: Compiled): Drift[] {
   const host = compiled.hosts[0] ?? '';
   const ids = compiled.plays.flatMap((play) => play.resources.get(host) ?? []).map((resource) => resource.id);
   return BY_RESOURCE.flatMap(([pattern, name, argv]) =>
-    ids.some((id) => pattern.test(id))
-      ? [{ name, host, make: (lab: Lab) => mustExec(lab, host, argv) }]
-      : [],
+    ids.some((id) => pattern.test(id)) ? [{ name, host, make: (lab: Lab) => mustExec(lab, host, argv) }] : [],
   );
 }

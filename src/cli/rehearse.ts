@@ -195,7 +195,11 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
           lab,
         );
         const emit = screen({ verbose: flags.verbose, quiet: false, diff: false });
-        return run(compiled, { check, forks: 10 }, { ...transports, targets, emit, signal: stop.signal });
+        return run(
+          compiled,
+          { check, forks: 10, confirmTimeout: 60, rollback: true },
+          { ...transports, targets, emit, signal: stop.signal },
+        );
       },
       keepReport: ({ runId, hosts, exitCode }) =>
         flags.report.forEach((file) =>

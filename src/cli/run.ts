@@ -22,6 +22,9 @@ export interface RunFlags extends LoadFlags, ConnectFlags {
   readonly forks: number;
   readonly verbose: number;
   readonly quiet: boolean;
+  /** Seconds. */
+  readonly confirmTimeout: number;
+  readonly rollback: boolean;
 }
 
 /** Why a report could not be written there; null = it can. */
@@ -39,7 +42,7 @@ function reportObstacle(file: string): string | null {
 const isReportName = (file: string): boolean => file.endsWith('.json');
 
 /** Nonsense in a flag is said before anything is read. */
-function checkFlags({ report, forks, timeout, sshConfig }: RunFlags): void {
+function checkFlags({ report, forks, timeout, confirmTimeout, sshConfig }: RunFlags): void {
   const other = report.find((file) => !isReportName(file));
   if (other !== undefined) throw new ProvisionError('usage', `--report ${other}: only .json is known.`, { hint: 'Name the file something.json.' });
   for (const file of report) {
@@ -50,6 +53,7 @@ function checkFlags({ report, forks, timeout, sshConfig }: RunFlags): void {
     throw new ProvisionError('usage', `There is no ssh configuration ${sshConfig}.`, { hint: 'Give the path of a file by -F, or leave it out for ~/.ssh/config.' });
   }
   if (!Number.isInteger(forks) || forks < 1) throw new ProvisionError('usage', '--forks must be a whole number from 1 up.', { hint: 'Leave it out for 10.' });
+  if (!(confirmTimeout >= 5)) throw new ProvisionError('usage', '--confirm-timeout must be a number of seconds from 5 up.', { hint: 'Leave it out for 60.' });
   if (!(timeout > 0)) throw new ProvisionError('usage', '--timeout must be a number of seconds above 0.', { hint: 'Leave it out for 15.' });
 }
 
@@ -65,7 +69,12 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
     const { inventory, compiled } = await load(playbook, flags);
     const targets = targetsOf(inventory);
     const transports = await transportsFor(inventory, flags);
-    result = await run(compiled, { check: flags.check, forks: flags.forks }, { ...transports, targets, emit: screen(flags), signal: stop.signal });
+    result = await run(compiled, {
+        check: flags.check,
+        forks: flags.forks,
+        confirmTimeout: flags.confirmTimeout,
+        rollback: flags.rollback,
+      }, { ...transports, targets, emit: screen(flags), signal: stop.signal });
     exitCode = stop.exitCode() ?? result.exitCode;
   } catch (error) {
     thrown = error;

@@ -15,7 +15,9 @@ export function stopSignal(): StopSignal {
     const listener = (): void => {
       if (code !== undefined) process.exit(code);
       code = CODES[name];
-      process.stderr.write(`\n${name}: stopping; what has begun on a host is ended first (again to leave at once)\n`);
+      process.stderr.write(
+        `\n${name}: stopping; what has begun on a host is ended first (again to leave at once)\n`,
+      );
       controller.abort();
     };
     process.on(name, listener);

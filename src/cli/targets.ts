@@ -6,10 +6,14 @@ import type { Target } from '../model/transport.ts';
 function hop(text: string, host: Host): Target {
   const match = /^(?:([^@:]+)@)?([^@:]+)(?::(\d{1,5}))?$/.exec(text);
   if (!match?.[2]) {
-    throw new ProvisionError('inventory', `${host.name}: jump "${text}" is neither a host of the inventory nor [user@]host[:port].`, {
-      hint: 'Name an inventory host, or write user@host:port.',
-      place: host.place(['jump']),
-    });
+    throw new ProvisionError(
+      'inventory',
+      `${host.name}: jump "${text}" is neither a host of the inventory nor [user@]host[:port].`,
+      {
+        hint: 'Name an inventory host, or write user@host:port.',
+        place: host.place(['jump']),
+      },
+    );
   }
   return {
     name: text,
@@ -28,14 +32,21 @@ function hop(text: string, host: Host): Target {
 
 function targetOf(inventory: Inventory, host: Host, path: readonly string[]): Target {
   if (path.includes(host.name)) {
-    throw new ProvisionError('inventory', `The jumps go in a circle: ${[...path, host.name].join(' → ')}.`, { hint: 'Take one `jump:` out.', place: host.place(['jump']) });
+    throw new ProvisionError('inventory', `The jumps go in a circle: ${[...path, host.name].join(' → ')}.`, {
+      hint: 'Take one `jump:` out.',
+      place: host.place(['jump']),
+    });
   }
   const hops = host.connection.jumps.map((name) => {
     const known = inventory.hosts.get(name);
     return known ? targetOf(inventory, known, [...path, host.name]) : hop(name, host);
   });
   // A hop that is itself reached through a hop brings its own way along.
-  return { name: host.name, connection: host.connection, jumps: hops.flatMap((target) => [...target.jumps, { ...target, jumps: [] }]) };
+  return {
+    name: host.name,
+    connection: host.connection,
+    jumps: hops.flatMap((target) => [...target.jumps, { ...target, jumps: [] }]),
+  };
 }
 
 /** How to reach every host of the inventory. Throws `inventory` for a jump that leads nowhere or in a circle. */

@@ -1,110 +1,188 @@
+import os from 'node:os';
 import { ProvisionError } from '../model/error.ts';
+import type { ErrorCode } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
-import { applyScript, parseApply, stepOf } from './apply-script.ts';
-import type { ApplyOutcome, ApplyPlan, StepFailure } from './apply-script.ts';
 import { newNonce } from './frame.ts';
 import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
+import { awaitEnding } from './take-back.ts';
+import { extendScript, launchScript, parseTransaction, stepOf } from './transaction-script.ts';
+import type { ApplyOutcome, StepFailure, Transaction } from './transaction-script.ts';
+import { PLACES } from './transaction-shell.ts';
 
-const APPLY_TIMEOUT_MS = 15 * 60_000;
+/** Seconds the steps of one host may take, packages included. */
+const APPLY_TIMEOUT = 15 * 60;
 
-export interface AppliedHost {
+/** How many sentences the host's journal keeps of one run. */
+const JOURNAL_SENTENCES = 50;
+
+export interface PlannedHost {
   readonly host: HostRun;
-  readonly plan: ApplyPlan;
-  readonly applied: boolean;
+  readonly plan: readonly ResourceChange[];
 }
 
-const sorted = (changes: readonly ResourceChange[]): ApplyPlan => ({
-  packages: changes.filter((change) => change.kind === 'package'),
-  changes: changes.filter((change) => change.kind !== 'package'),
-});
+function transactionOf(
+  { options, places, compiled, runId }: Context,
+  { host, plan }: PlannedHost,
+): Transaction {
+  const sentences = plan.flatMap((change) => change.changes.map(({ sentence }) => sentence));
+  return {
+    id: `${runId}-${(host.transactions += 1)}`,
+    nonce: newNonce(),
+    places: places?.(host.name) ?? PLACES,
+    armed: options.rollback,
+    plan: {
+      packages: plan.filter((change) => change.kind === 'package'),
+      changes: plan.filter((change) => change.kind !== 'package'),
+    },
+    confirmTimeout: options.confirmTimeout,
+    applyTimeout: APPLY_TIMEOUT,
+    record: {
+      run: runId,
+      playbook: compiled.playbook,
+      who: `${os.userInfo().username}@${os.hostname()}`,
+      from: host.probe?.facts.sshClient ?? null,
+      at: new Date().toISOString(),
+      ...(options.commit === undefined ? {} : { commit: options.commit }),
+      changes: sentences.slice(0, JOURNAL_SENTENCES),
+    },
+  };
+}
 
-function failed(host: string, { resource, code, output }: StepFailure): ProvisionError {
+function stepError(host: string, { resource, code, output }: StepFailure): ProvisionError {
   const said = output.trim().split('\n').slice(-3).join(' / ').slice(0, 400);
   return new ProvisionError(
     'apply-failed',
     `${host}: ${resource} could not be changed (exit ${code})${said ? `: ${said}` : ''}.`,
     {
-      hint: 'The host was put back as it was (packages stay). Mend the cause and run again; -vvv prints all the host said.',
+      hint: 'The host was put back as it was (packages stay). Mend the cause and run again; -vv prints all the host said.',
     },
   );
 }
 
-/** Sends one script and reads how it ended. */
-export async function transact(
-  context: Context,
-  host: HostRun,
-  plan: ApplyPlan,
-  mode: 'apply' | 'revert',
-): Promise<ApplyOutcome> {
-  const nonce = newNonce();
-  const session = host.session ?? (await host.connect(context.transport, context.signal));
-  const { stdout } = await runScript(session, host.target, applyScript(plan, nonce, mode), nonce, {
-    timeoutMs: APPLY_TIMEOUT_MS,
-    onLine: (line) => {
-      const resource = stepOf(line, nonce, plan);
-      if (resource !== null) context.emit({ type: 'step-done', host: host.name, resource });
-    },
-  });
-  return parseApply(stdout, nonce, plan);
+const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string, string]>> = {
+  locked: ['locked', 'another run is at work there', 'Wait for it to end and run again.'],
+  pending: [
+    'transaction-pending',
+    'a change there is not confirmed yet',
+    'It is confirmed or taken back within its window; run again after that.',
+  ],
+  'not-armed': [
+    'not-armed',
+    'nothing was changed, since nothing could take it back',
+    'Mend that, or run with --no-rollback if you have another way in.',
+  ],
+};
+
+function refusalError(host: string, { refusal }: ApplyOutcome): ProvisionError {
+  const [code, what, hint] = REFUSALS[refusal?.reason ?? 'not-armed'] ?? ['not-armed', '', ''];
+  const said = refusal?.text ?? '';
+  const holder = holderIn(said);
+  const detail = holder ?? said.slice(0, 200);
+  return new ProvisionError(code, `${host}: ${what}${detail ? `: ${detail}` : ''}.`, { hint });
 }
 
-async function applyHost(
-  context: Context,
-  host: HostRun,
-  changes: readonly ResourceChange[],
-): Promise<AppliedHost> {
-  const plan = sorted(changes);
+/** "run X of WHO since T" out of a record; null when it is no record. */
+export function holderIn(text: string): string | null {
+  try {
+    const { run, who, at } = JSON.parse(text) as Record<string, unknown>;
+    return `run ${String(run)} of ${String(who)} since ${String(at)}`;
+  } catch {
+    return null;
+  }
+}
+
+async function applyHost(context: Context, planned: PlannedHost): Promise<void> {
+  const { host } = planned;
+  const transaction = transactionOf(context, planned);
   context.emit({ type: 'phase-started', host: host.name, phase: 'apply' });
   host.stale = true;
   try {
-    const { ending, failures } = await transact(context, host, plan, 'apply');
-    const failure = failures[0];
-    failures.forEach((step) =>
-      context.emit({ type: 'step-failed', host: host.name, resource: step.resource, output: step.output }),
+    const session = host.session ?? (await host.connect(context.transport, undefined));
+    const { stdout } = await runScript(session, host.target, launchScript(transaction), transaction.nonce, {
+      timeoutMs: (APPLY_TIMEOUT + context.options.confirmTimeout) * 1000,
+      onLine: (line) => {
+        const resource = stepOf(line, transaction.nonce, transaction.plan);
+        if (resource !== null) context.emit({ type: 'step-done', host: host.name, resource });
+      },
+    });
+    const outcome = parseTransaction(stdout, transaction.nonce, transaction.plan);
+    outcome.failures.forEach(({ resource, output }) =>
+      context.emit({ type: 'step-failed', host: host.name, resource, output }),
     );
-    if (ending === 'applied') {
+    settle(host, transaction, outcome);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    host.transaction = transaction;
+    await awaitEnding(context, host, `the connection ended while changes were made: ${reason}`);
+  }
+  if (host.error) context.emit({ type: 'host-failed', host: host.name, error: host.error });
+}
+
+function settle(host: HostRun, transaction: Transaction, outcome: ApplyOutcome): void {
+  const [failure] = outcome.failures;
+  switch (outcome.ending) {
+    case 'applied':
       host.status = 'changed';
-      return { host, plan, applied: true };
-    }
-    if (ending === 'reverted' && failure) host.fail('reverted', failed(host.name, failure));
-    else if (ending === 'stuck') {
-      host.fail(
+      host.transaction = transaction;
+      host.windowEnds = Date.now() + transaction.confirmTimeout * 1000;
+      return;
+    case 'refused':
+      return host.fail('failed', refusalError(host.name, outcome));
+    case 'reverted':
+      return host.fail(
+        'reverted',
+        failure
+          ? stepError(host.name, failure)
+          : new ProvisionError('apply-failed', `${host.name}: the changes were taken back.`),
+      );
+    case 'stuck':
+      return host.fail(
         'unknown',
         new ProvisionError(
           'revert-failed',
-          `${host.name}: a change failed and could not be taken back whole: ${failures.map((f) => f.resource).join(', ')}.`,
-          { hint: 'Log in and look at what is named; -vvv prints all the host said.' },
+          `${host.name}: a change failed and could not be taken back whole: ${outcome.failures.map((f) => f.resource).join(', ')}.`,
+          {
+            hint: 'Log in and look at what is named; -vv prints all the host said.',
+          },
         ),
       );
-    } else
-      throw new ProvisionError(
-        'connection-lost',
-        `${host.name}: the connection ended before the host said how it went.`,
-      );
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    host.fail(
-      'unknown',
-      new ProvisionError(
-        'outcome-unknown',
-        `${host.name}: it is not known whether the changes were made: ${reason}`,
-        { hint: 'Run with --check to see what the host is like now.', cause: error },
-      ),
-    );
+    case 'too-late':
+    case 'confirmed':
+    case 'unknown':
+      throw new ProvisionError('connection-lost', 'the host did not say how it went');
   }
-  if (host.error) context.emit({ type: 'host-failed', host: host.name, error: host.error });
-  return { host, plan, applied: false };
 }
 
-/** Applies a batch, hosts side by side. */
-export const applyBatch = (
-  context: Context,
-  batch: readonly { readonly host: HostRun; readonly plan: readonly ResourceChange[] }[],
-): Promise<AppliedHost[]> =>
-  Promise.all(
-    batch.map(({ host, plan }) =>
-      context.limit(() => host.timed('apply', () => applyHost(context, host, plan))),
-    ),
+/** A host that is ready before the others of its batch must not be taken back while it waits for them. */
+async function holdWindow(context: Context, host: HostRun, others: Promise<unknown>): Promise<void> {
+  const { transaction, session } = host;
+  if (!transaction || !session || !transaction.armed) return;
+  let waiting = true;
+  const ready = others.then(() => (waiting = false));
+  while (waiting) {
+    let timer: NodeJS.Timeout | undefined;
+    const third = new Promise(
+      (resolve) => (timer = setTimeout(resolve, (transaction.confirmTimeout * 1000) / 3)),
+    );
+    await Promise.race([ready, third]);
+    clearTimeout(timer);
+    if (!waiting) return;
+    await runScript(session, host.target, extendScript(transaction), transaction.nonce, {
+      timeoutMs: 20_000,
+    }).catch(() => undefined);
+    host.windowEnds = Date.now() + transaction.confirmTimeout * 1000;
+  }
+}
+
+/** Applies a batch, hosts side by side; each ends armed, put back, or refused. */
+export async function applyBatch(context: Context, batch: readonly PlannedHost[]): Promise<void> {
+  const work = batch.map((planned) =>
+    context.limit(() => planned.host.timed('apply', () => applyHost(context, planned))),
   );
+  const all = Promise.all(work);
+  await Promise.all(
+    work.map((done, index) => done.then(() => holdWindow(context, batch[index]?.host as HostRun, all))),
+  );
+}

@@ -7,6 +7,7 @@ import type { HostReport, HostStatus, ReportedError } from '../model/report.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import type { Session, Target, Transport } from '../model/transport.ts';
 import type { ProbeResult } from './probe-script.ts';
+import type { Transaction } from './transaction-script.ts';
 
 /** `error` as a report holds it. */
 export function reported(error: ProvisionError): ReportedError {
@@ -31,6 +32,12 @@ export class HostRun {
   probe: ProbeResult | null = null;
   /** The newest connection that works; later scripts go over it. */
   session: Session | null = null;
+  /** Applied and armed, neither confirmed nor taken back. */
+  transaction: Transaction | null = null;
+  /** How many this run has begun there. */
+  transactions = 0;
+  /** When its window ends, in milliseconds of our clock. */
+  windowEnds: number | undefined;
   /** Set when something changed since `probe`. */
   stale = false;
   readonly changes: ResourceChange[] = [];

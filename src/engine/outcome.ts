@@ -21,7 +21,7 @@ function codeOfHost({ status, error, checks }: HostReport): number {
   // A check that nobody could be asked is not ok either; where its host was unreachable, that is said by the host.
   const unproven = status !== 'unreachable' && checks.some((check) => check.status === 'unproven');
   const byChecks = checks.some((check) => check.status === 'fail') || unproven ? 2 : 0;
-  return worst([byStatus, byError, byChecks]);
+  return worst([status === 'failed' && byError > 0 ? byError : byStatus, byChecks]);
 }
 
 const worst = (codes: readonly number[]): number => PRECEDENCE.find((code) => codes.includes(code)) ?? 0;

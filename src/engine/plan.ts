@@ -1,5 +1,6 @@
 import { isProvisionError, ProvisionError } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
+import { holderIn } from './apply.ts';
 import type { CompiledPlay } from './compile.ts';
 import type { HostRun } from './host-run.ts';
 import type { Context } from './run.ts';
@@ -23,10 +24,29 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
   });
 }
 
+/** What a host is like while a change waits for its confirmation says nothing about what it will be. */
+function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
+  const pending = host.probe?.transactions.pending;
+  if (!pending || host.transaction) return;
+  const holder = holderIn(pending) ?? 'another run';
+  if (options.check)
+    return emit({
+      type: 'warning',
+      host: host.name,
+      message: `a change of ${holder} is not confirmed yet: the plan may be of no use`,
+    });
+  throw new ProvisionError(
+    'transaction-pending',
+    `${host.name}: a change of ${holder} is not confirmed yet.`,
+    { hint: 'It is confirmed or taken back within its window; run again after that.' },
+  );
+}
+
 /** Plans one host; a host that cannot be planned is failed and left as it is. */
 export function planHost(context: Context, play: CompiledPlay, host: HostRun): readonly ResourceChange[] {
   context.emit({ type: 'phase-started', host: host.name, phase: 'plan' });
   try {
+    refuseWhilePending(context, host);
     const changes = changesOf(play, host);
     host.changes.push(...changes);
     if (changes.length > 0 && context.options.check) host.status = 'planned';

@@ -2,6 +2,8 @@ import type { Check } from '../model/check.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Facts, ProbeOutput, Resource } from '../model/resource.ts';
 import { decode, frameFunctions, framedLines, textAndCode } from './frame.ts';
+import { PLACES, transactionsProbe } from './transaction-shell.ts';
+import type { Places } from './transaction-shell.ts';
 
 export interface CheckOutput {
   readonly output: string;
@@ -12,6 +14,20 @@ export interface ProbeResult {
   readonly facts: Facts;
   readonly outputs: ReadonlyMap<string, ProbeOutput>;
   readonly checks: readonly CheckOutput[];
+  readonly transactions: KnownTransactions;
+}
+
+/** What the host remembers of earlier runs; null = nothing, or not for our eyes. */
+export interface KnownTransactions {
+  /** The record of a change that is neither confirmed nor taken back. */
+  readonly pending: string | null;
+  /** The last line of the journal. */
+  readonly last: {
+    readonly ending: string;
+    readonly reason: string;
+    readonly endedAt: string;
+    readonly record: Readonly<Record<string, unknown>>;
+  } | null;
 }
 
 const FACTS = `
@@ -49,6 +65,7 @@ export function probeScript(
   checks: readonly Check[],
   nonce: string,
   retry: boolean,
+  places: Places = PLACES,
 ): string {
   const probes = distinct(resources);
   return [
@@ -57,6 +74,7 @@ export function probeScript(
     frameFunctions(nonce),
     ASK,
     `facts() {${FACTS}\n}`,
+    `transactions() {${transactionsProbe(places)}\n}`,
     ...probes.map((text, index) => `probe_${index}() {\n${text}\n}`),
     ...checks.map((check, index) => `check_${index}() {\n${check.script}\n}`),
     'main() {',
@@ -67,6 +85,7 @@ export function probeScript(
       (check, index) => `ask check_${index} ${retry ? check.retries : 0} > "$answers/${index}" &`,
     ),
     'section facts facts',
+    'section transactions transactions',
     ...probes.map((_text, index) => `section probe_${index} probe_${index}`),
     ...(checks.length > 0 ? ['wait'] : []),
     ...checks.map((_check, index) => `frame check_${index} "$(cat "$answers/${index}")"`),
@@ -101,6 +120,19 @@ function parseFacts(text: string): Facts {
   };
 }
 
+/** One line of a pending record, one of the journal; either may be empty, and a cut-off line counts as none. */
+function parseTransactions(text: string): KnownTransactions {
+  const [pending = '', last = ''] = text.split('\n');
+  try {
+    return {
+      pending: pending || null,
+      last: last === '' ? null : (JSON.parse(last) as KnownTransactions['last']),
+    };
+  } catch {
+    return { pending: pending || null, last: null };
+  }
+}
+
 /** What `probeScript` printed → facts, outputs per resource id, answers per check. Throws `probe-failed`. */
 export function parseProbe(
   stdout: string,
@@ -125,6 +157,7 @@ export function parseProbe(
   );
   return {
     facts: parseFacts(read('facts').stdout),
+    transactions: parseTransactions(read('transactions').stdout),
     outputs,
     checks: checks.map((_check, index) => {
       const { stdout: output, code } = read(`check_${index}`);

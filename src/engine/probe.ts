@@ -9,6 +9,7 @@ import { parseProbe, probeScript } from './probe-script.ts';
 import type { CheckOutput, ProbeResult } from './probe-script.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
+import type { Places } from './transaction-shell.ts';
 
 const PROBE_TIMEOUT_MS = 120_000;
 export const CONTROLLER = 'controller';
@@ -33,13 +34,14 @@ export async function readHost(
   resources: readonly Resource[],
   checks: readonly Check[],
   retry: boolean,
+  places?: Places,
 ): Promise<ProbeResult> {
   const nonce = newNonce();
   const waits = checks.reduce(
     (longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000),
     0,
   );
-  const { stdout } = await runScript(session, target, probeScript(resources, checks, nonce, retry), nonce, {
+  const { stdout } = await runScript(session, target, probeScript(resources, checks, nonce, retry, places), nonce, {
     timeoutMs: PROBE_TIMEOUT_MS + waits,
   });
   try {
@@ -82,15 +84,39 @@ async function unlessStopped<T>(
   }
 }
 
+/** A run that was taken back while nobody watched is told by the next one. */
+function tellLastEnding(context: Context, host: HostRun): void {
+  const last = host.probe?.transactions.last;
+  if (!last || last.ending === 'confirmed') return;
+  const how =
+    {
+      timeout: 'it was not confirmed in time',
+      boot: 'the host rebooted before it was confirmed',
+      asked: 'a check or the operator asked for it',
+      failed: 'a step failed',
+    }[last.reason] ?? last.reason;
+  const what = last.ending === 'stuck' ? 'taken back only in part' : 'taken back';
+  const message = `run ${String(last.record['run'])} of ${String(last.record['who'])} was ${what} at ${last.endedAt}: ${how}`;
+  context.emit({ type: 'warning', host: host.name, message });
+}
+
 async function probeHost(context: Context, host: HostRun): Promise<void> {
   const checks = asked(checksFrom(context, host.name), ['always']);
   context.emit({ type: 'phase-started', host: host.name, phase: 'probe' });
   try {
     const session = await host.connect(context.transport, context.signal);
-    const reading = readHost(session, host.target, resourcesOf(context, host.name), checks, false);
+    const reading = readHost(
+      session,
+      host.target,
+      resourcesOf(context, host.name),
+      checks,
+      false,
+      context.places?.(host.name),
+    );
     host.probe = await unlessStopped(session, context.signal, reading);
     record(context, checks, host.probe.checks);
     if (context.compiled.vantages.includes(host.name)) await host.release();
+    tellLastEnding(context, host);
     if (host.probe.facts.ipv6Route) {
       context.emit({
         type: 'warning',

@@ -9,6 +9,7 @@ import { HostRun } from './host-run.ts';
 import { exitCodeOf } from './outcome.ts';
 import { planHost } from './plan.ts';
 import { probeAll, reprobe } from './probe.ts';
+import type { Places } from './transaction-shell.ts';
 import { settleBatch } from './verify.ts';
 
 export interface RunOptions {
@@ -16,6 +17,12 @@ export interface RunOptions {
   readonly check: boolean;
   /** Hosts worked on at the same time. */
   readonly forks: number;
+  /** Seconds that a changed host waits for its confirmation before it puts itself back. */
+  readonly confirmTimeout: number;
+  /** False = nothing on the host takes a change back when we cannot (`--no-rollback`). */
+  readonly rollback: boolean;
+  /** The commit of the playbook's repository, for the hosts' journal. */
+  readonly commit?: string | undefined;
 }
 
 export interface RunDependencies {
@@ -27,6 +34,8 @@ export interface RunDependencies {
   readonly emit: Emit;
   /** Aborted when the operator wants to stop: nothing new is started. */
   readonly signal?: AbortSignal | undefined;
+  /** Where hosts keep their transactions, when not in the usual places. */
+  readonly places?: (host: string) => Places;
 }
 
 export interface RunResult {
@@ -36,6 +45,7 @@ export interface RunResult {
 }
 
 export interface Context extends RunDependencies {
+  readonly runId: string;
   readonly options: RunOptions;
   readonly runs: ReadonlyMap<string, HostRun>;
   readonly compiled: Compiled;
@@ -63,8 +73,12 @@ async function runBatch(
     changing.forEach(({ host }) => (host.status = 'skipped'));
     return 'failed';
   }
-  const applied = await applyBatch(context, changing);
-  return settleBatch(context, play, applied);
+  await applyBatch(context, changing);
+  return settleBatch(
+    context,
+    play,
+    changing.map(({ host }) => host),
+  );
 }
 
 /** probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake. */
@@ -85,7 +99,7 @@ export async function run(
       return [[name, host]];
     }),
   );
-  const context: Context = { ...dependencies, options, runs, compiled, limit: pLimit(options.forks) };
+  const context: Context = { ...dependencies, runId, options, runs, compiled, limit: pLimit(options.forks) };
   emit({
     type: 'run-started',
     runId,
@@ -95,6 +109,11 @@ export async function run(
     vantages: compiled.vantages,
   });
   compiled.warnings.forEach((message) => emit({ type: 'warning', message }));
+  if (!options.rollback && !options.check)
+    emit({
+      type: 'warning',
+      message: '--no-rollback: nothing on a host takes a change back when it cannot be reached any more',
+    });
   try {
     await probeAll(context);
     let stopped = false;

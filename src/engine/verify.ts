@@ -1,14 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Check, CheckResult } from '../model/check.ts';
-import { isProvisionError, ProvisionError } from '../model/error.ts';
-import { transact } from './apply.ts';
-import type { AppliedHost } from './apply.ts';
+import { isProvisionError } from '../model/error.ts';
+import type { Session } from '../model/transport.ts';
 import { asked, judge, mustRevert } from './checks.ts';
 import type { CompiledPlay } from './compile.ts';
+import { confirmHost } from './confirm.ts';
 import type { HostRun } from './host-run.ts';
 import { changesOf } from './plan.ts';
 import { askController, checkKey, CONTROLLER, keep, readHost } from './probe.ts';
 import type { CheckOutput } from './probe-script.ts';
 import type { Context } from './run.ts';
+import { takeBack } from './take-back.ts';
 
 interface Verdict {
   /** Why the batch must be put back; null = it stays. */
@@ -19,6 +21,13 @@ interface Verdict {
 
 const fine: Verdict = { reason: null, culprit: null };
 
+/** A firewall that has just been loaded may drop the first packet: one more try before the change is put back. */
+const connectAgain = (context: Context, host: HostRun): Promise<Session> =>
+  host.connect(context.transport, undefined).catch(async () => {
+    await sleep(1000);
+    return host.connect(context.transport, undefined);
+  });
+
 /** Reads a host over a new connection: proof that it can still be managed, and that nothing is left to change. */
 async function rereadHost(
   context: Context,
@@ -28,7 +37,7 @@ async function rereadHost(
 ): Promise<{ verdict: Verdict; answers: readonly (CheckOutput | null)[] }> {
   context.emit({ type: 'phase-started', host: host.name, phase: 'verify' });
   try {
-    const session = await host.connect(context.transport, context.signal);
+    const session = await connectAgain(context, host);
     const resources = play.resources.get(host.name) ?? [];
     const result = await readHost(session, host.target, resources, checks, true);
     host.probe = { ...result, outputs: new Map([...(host.probe?.outputs ?? []), ...result.outputs]) };
@@ -92,56 +101,29 @@ async function verify(context: Context, play: CompiledPlay, changed: readonly Ho
   return verdicts.find((verdict) => verdict.reason !== null) ?? fine;
 }
 
-async function revertHost(
-  context: Context,
-  { host, plan }: AppliedHost,
-  { reason, culprit }: Verdict,
-): Promise<void> {
-  context.emit({ type: 'host-reverting', host: host.name, reason: reason ?? '' });
-  try {
-    const { ending } = await transact(context, host, plan, 'revert');
-    if (ending !== 'reverted')
-      throw new ProvisionError('revert-failed', `${host.name}: the change could not be taken back whole.`);
-    const code = reason?.startsWith('check') ? 'check-failed' : 'still-different';
-    host.fail(
-      'reverted',
-      new ProvisionError(code, `${host.name} was put back: ${reason ?? ''}`, {
-        hint: 'Mend the cause and run again.',
-      }),
-    );
-    if (culprit !== null && culprit !== host.name) host.cause = culprit;
-  } catch (error) {
-    host.fail(
-      'unknown',
-      new ProvisionError(
-        'revert-failed',
-        `${host.name} should be put back (${reason ?? ''}), and that failed: ${error instanceof Error ? error.message : String(error)}`,
-        { hint: 'Log in by another way (console) and look; then run with --check.', cause: error },
-      ),
-    );
-  }
-  if (host.error) context.emit({ type: 'host-failed', host: host.name, error: host.error });
-}
-
-/** Verifies a batch that was applied; if one host or check fails, the whole batch is put back. */
+/** Verifies a batch that was applied, then confirms it; if one host or check fails, the whole batch is put back. */
 export async function settleBatch(
   context: Context,
   play: CompiledPlay,
-  batch: readonly AppliedHost[],
+  batch: readonly HostRun[],
 ): Promise<'ok' | 'failed'> {
-  const applied = batch.filter((one) => one.applied);
-  const failed = batch.find((one) => !one.applied);
+  const applied = batch.filter((host) => host.transaction !== null);
+  const failed = batch.find((host) => host.transaction === null);
   const verdict = failed
-    ? { reason: `${failed.host.name} of the same batch failed`, culprit: failed.host.name }
-    : await verify(
-        context,
-        play,
-        applied.map(({ host }) => host),
-      );
-  if (verdict.reason === null) return 'ok';
+    ? { reason: `${failed.name} of the same batch failed`, culprit: failed.name }
+    : context.signal?.aborted
+      ? { reason: 'the run was interrupted', culprit: null }
+      : await verify(context, play, applied);
+  if (verdict.reason === null) {
+    await Promise.all(
+      applied.map((host) => context.limit(() => host.timed('confirm', () => confirmHost(context, host)))),
+    );
+    return applied.every((host) => host.status === 'changed') ? 'ok' : 'failed';
+  }
+  const { reason, culprit } = verdict;
   await Promise.all(
-    applied.map((one) =>
-      context.limit(() => one.host.timed('revert', () => revertHost(context, one, verdict))),
+    applied.map((host) =>
+      context.limit(() => host.timed('revert', () => takeBack(context, host, reason, culprit))),
     ),
   );
   return 'failed';

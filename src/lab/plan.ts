@@ -73,7 +73,11 @@ function chooseController(taken: readonly AddressRange[]): LabController {
   const { first, last } = blockRange('198.18.0.0/15');
   for (let base = first; base < last; base += 256) {
     if (taken.some((range) => rangesOverlap(range, { first: base, last: base + 255 }))) continue;
-    return { fabric: formatAddress(base + 1), direct: formatAddress(base + 2), public: formatAddress(base + 3) };
+    return {
+      fabric: formatAddress(base + 1),
+      direct: formatAddress(base + 2),
+      public: formatAddress(base + 3),
+    };
   }
   throw new ProvisionError('usage', 'the networks of this inventory leave no address for the operator', {
     hint: 'Leave one /24 of 198.18.0.0/15 unused: that is where the lab puts the operator.',
@@ -130,4 +134,3 @@ export function labPlan(inventory: Inventory): LabPlan {
     controller: chooseController(taken),
   };
 }
-

@@ -8,7 +8,7 @@ export interface Place {
 /**
  * Every way a run can go wrong that a person can do something about, and the exit code it leads to
  * (the table of docs/cli.md): 5 nothing was contacted, 4 unreachable, 2 the host failed and is as it was before,
- * 3 a person is needed, 1 our own fault.
+ * 3 a person is needed, 6 another run is at work there, 1 our own fault.
  */
 export const ERROR_EXIT_CODES = {
   usage: 5,
@@ -33,6 +33,10 @@ export const ERROR_EXIT_CODES = {
   'probe-failed': 2,
   'apply-failed': 2,
   'still-different': 2,
+  'not-armed': 2,
+  'confirmed-too-late': 2,
+  locked: 6,
+  'transaction-pending': 6,
   'check-failed': 2,
   'connection-lost': 2,
   'command-timeout': 2,

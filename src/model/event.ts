@@ -3,7 +3,7 @@ import type { ProvisionError } from './error.ts';
 import type { HostReport } from './report.ts';
 import type { ResourceChange } from './resource.ts';
 
-export type Phase = 'compile' | 'probe' | 'plan' | 'apply' | 'verify' | 'revert' | 'report';
+export type Phase = 'compile' | 'probe' | 'plan' | 'apply' | 'verify' | 'confirm' | 'revert' | 'report';
 
 /** Everything the engine tells the world. Reporters draw it; nothing else writes to a screen. */
 export type RunEvent =

@@ -59,6 +59,10 @@ export interface Transition {
   /** POSIX shell texts, each run in its own `set -e` subshell, in order. */
   readonly steps: readonly string[];
   readonly handlers?: readonly Handler[];
+  /** Files that the steps write or remove: a snapshot keeps them whole, with owner, mode and attributes. */
+  readonly paths?: readonly string[];
+  /** What of it must be done when the host comes up again in the middle (services only; files come from the snapshot). */
+  readonly atBoot?: readonly string[];
 }
 
 /** What has to be done on a host for one resource, with its way back. */

@@ -1,6 +1,10 @@
 const text = { type: 'string' } as const;
 const count = { type: 'integer', minimum: 0 } as const;
-const object = (required: readonly string[], properties: Record<string, unknown>, optional: Record<string, unknown> = {}) => ({
+const object = (
+  required: readonly string[],
+  properties: Record<string, unknown>,
+  optional: Record<string, unknown> = {},
+) => ({
   type: 'object',
   required,
   additionalProperties: false,
@@ -19,7 +23,10 @@ const change = object(['resource', 'action', 'field', 'layer', 'before', 'after'
   resource: { ...text, description: 'kind:name' },
   action: { enum: ['create', 'update', 'delete'] },
   field: text,
-  layer: { enum: ['live', 'saved'], description: 'live = what the kernel or daemon does now; saved = what the next boot loads' },
+  layer: {
+    enum: ['live', 'saved'],
+    description: 'live = what the kernel or daemon does now; saved = what the next boot loads',
+  },
   before: fieldValue,
   after: fieldValue,
   sentence: text,
@@ -41,7 +48,19 @@ const host = object(
   ['name', 'status', 'resources', 'changes', 'checks', 'ssh', 'timings'],
   {
     name: text,
-    status: { enum: ['ok', 'planned', 'changed', 'failed', 'reverted', 'pending', 'unknown', 'unreachable', 'skipped'] },
+    status: {
+      enum: [
+        'ok',
+        'planned',
+        'changed',
+        'failed',
+        'reverted',
+        'pending',
+        'unknown',
+        'unreachable',
+        'skipped',
+      ],
+    },
     resources: { ...count, description: 'How many resources are declared for it' },
     changes: { type: 'array', items: change },
     checks: { type: 'array', items: check },
@@ -52,7 +71,11 @@ const host = object(
       bytesIn: count,
       bytesOut: count,
     }),
-    timings: { type: 'object', additionalProperties: { type: 'number' }, description: 'Milliseconds per phase' },
+    timings: {
+      type: 'object',
+      additionalProperties: { type: 'number' },
+      description: 'Milliseconds per phase',
+    },
   },
   { cause: object(['host'], { host: text }), error },
 );

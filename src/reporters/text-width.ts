@@ -57,6 +57,18 @@ export const fit = (line: string, width: number): string => {
   return short + ' '.repeat(Math.max(0, width - widthOf(short)));
 };
 
+/** As much of a text without colours as fits. */
+function headOf(text: string, width: number): string {
+  let left = width;
+  let end = 0;
+  for (const character of text) {
+    left -= widthOfCharacter(character);
+    if (left < 0) break;
+    end += character.length;
+  }
+  return text.slice(0, end);
+}
+
 function wrapLine(text: string, width: number, first: string, later: string): string[] {
   const lines: string[] = [];
   let line = first;
@@ -70,7 +82,7 @@ function wrapLine(text: string, width: number, first: string, later: string): st
       line = later + word;
     }
     while (widthOf(line) > width && width > later.length + 1) {
-      const head = cut(line, width).slice(0, -1);
+      const head = headOf(line, width);
       lines.push(head);
       line = later + line.slice(head.length);
     }

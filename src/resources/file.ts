@@ -42,14 +42,14 @@ export const file = defineResource<FileProps, FileState>({
   probe: ({ path }) => read(path),
   parse: ({ stdout }) => parse(stdout),
   transition: ({ to }, { path, notify }) => {
-    const handlers = notify ? { handlers: [notify] } : {};
-    if (to.saved === null) return { steps: [removeFile(path)], ...handlers };
+    const also = { ...(notify ? { handlers: [notify] } : {}), paths: [path] };
+    if (to.saved === null) return { steps: [removeFile(path)], ...also };
     const { content, mode, owner, group } = to.saved;
     return {
       steps: [
         writeFile(path, String(content), { mode: String(mode), owner: String(owner), group: String(group) }),
       ],
-      ...handlers,
+      ...also,
     };
   },
   sentence: ({ field, layer, before, after }, { path }) => {

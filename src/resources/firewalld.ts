@@ -99,7 +99,11 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
       if (!sameFields(from.saved, to.saved)) {
         steps.push(text === null ? removeFile(firewalldFile(kind, name)) : checkedWrite(kind, name, text));
       }
-      return { steps, handlers: sameFields(from.live, to.live) ? [] : [reloadFirewalld] };
+      return {
+        steps,
+        handlers: sameFields(from.live, to.live) ? [] : [reloadFirewalld],
+        paths: [firewalldFile(kind, name)],
+      };
     },
     sentence: (difference: FieldDifference, { name }) => describeFirewalld(kind, name, difference),
     text: (output, { name, xml }, facts) => ({

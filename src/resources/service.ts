@@ -42,7 +42,8 @@ export const service = defineResource<ServiceProps, ServiceState>({
     if (!to.live.running && from.live.running) steps.push(systemctl('stop'));
     if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
-    return { steps };
+    // Early at boot only what the next units read may change: nothing can be started or stopped yet.
+    return { steps, atBoot: steps.filter((step) => !/systemctl '(start|stop)'/.test(step)) };
   },
   sentence: ({ field, before }, { name }) => {
     const words: Record<string, [string, string]> = {

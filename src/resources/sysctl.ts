@@ -77,7 +77,7 @@ export const sysctl = defineResource<SysctlProps, SysctlState>({
       const [before, after] = [from.live[key] ?? null, to.live[key] ?? null];
       if (after !== null && !sameValue(before, after)) steps.push(setLive(key, after));
     }
-    return { steps };
+    return { steps, paths: [sysctlFile(name)] };
   },
   sentence: ({ field, layer, before, after }) =>
     `${field} is ${before === null ? 'not set' : String(before)} ${LAYER_WORDS[layer]}, should be ${after === null ? 'not set' : String(after)}`,

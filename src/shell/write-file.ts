@@ -11,7 +11,11 @@ export interface FileMode {
  * Shell text that replaces a whole file atomically: a temporary file in the same directory that nobody else can
  * read or guess (mktemp(1), umask 077), then rename(2). A symbolic link at `path` is replaced, not followed.
  */
-export function writeFile(path: string, content: string, { mode, owner = 'root', group = 'root' }: FileMode): string {
+export function writeFile(
+  path: string,
+  content: string,
+  { mode, owner = 'root', group = 'root' }: FileMode,
+): string {
   const directory = path.slice(0, path.lastIndexOf('/')) || '/';
   return [
     'umask 077',

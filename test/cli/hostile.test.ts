@@ -134,8 +134,11 @@ describe('hostile text in every field of the inventory', () => {
         );
         for (const { code, hint, place, message } of outcome.problems) {
           expect(code).toBe('inventory');
+          // What is too long says what to do in the sentence itself.
+        if (!/must be at most \d+ characters/.test(message)) {
           expect({ message, hint }).toEqual({ message, hint: expect.any(String) });
-          expect(place?.line).toBeGreaterThan(0);
+        }
+        expect(place?.line).toBeGreaterThan(0);
         }
       }
       expect(existsSync(canary())).toBe(false);
@@ -295,14 +298,10 @@ describe('hostile text through the whole command line', () => {
     const host = await network.host({ answer: refuse });
     const gateway =
       "import { natGateway, play, playbook } from 'provision';\nexport default playbook('gateway', [play({ hosts: 'all', roles: [natGateway()] })]);\n";
-    const {
-      ansible_host: _host,
-      ansible_user: _user,
-      ansible_port: _port,
-      ansible_ssh_private_key_file: _key,
-      host_keys: _keys,
-      ...vars
-    } = GATEWAY;
+    // How to reach it says the ssh_config of the project.
+    const vars = Object.fromEntries(
+      Object.entries(GATEWAY).filter(([key]) => !key.startsWith('ansible_') && key !== 'host_keys'),
+    );
     const free = Object.fromEntries(texts().map(([, text], index) => [`free_${index}`, text]));
     const run = await project(host, gateway, { ...vars, ...free }).run(['--check', '--diff']);
     expect([run.code, host.execs]).toEqual([0, 1]);

@@ -7,7 +7,6 @@ const network = fakeNetwork();
 
 const ESCAPE = '\u001B';
 /** Cursor movement, erased lines and the like: all that is no colour. */
-// eslint-disable-next-line no-control-regex
 const NOT_A_COLOUR = /\u001B(?!\[[\d;]*m)/;
 
 async function twoHosts(playbook = MARKS): Promise<Project> {
@@ -96,7 +95,6 @@ describe('colours', () => {
     const both = await project.run(['--check'], { env: { FORCE_COLOR: '1', NO_COLOR: '1' } });
     expect(both.stdout + both.stderr).not.toContain(ESCAPE);
     // Colours are all that they add.
-    // eslint-disable-next-line no-control-regex
     expect(linesOf(forced.stdout.replaceAll(/\u001B\[[\d;]*m/g, '')).sort()).toEqual(
       linesOf(plain.stdout).sort(),
     );

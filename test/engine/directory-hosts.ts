@@ -26,12 +26,18 @@ export interface DirectoryHosts {
   files(host: string): string[];
   /** From the nth connection on, the host cannot be reached. */
   cutFrom(host: string, connection: number): void;
-  run(plays: readonly Play[], options?: { check?: boolean; limit?: string }): Promise<RunResult & { events: RunEvent[] }>;
+  run(
+    plays: readonly Play[],
+    options?: { check?: boolean; limit?: string; confirmTimeout?: number },
+  ): Promise<RunResult & { events: RunEvent[] }>;
   close(): void;
 }
 
 /** A file that must be there; `breaks` is a second file that appears with it. */
-export const flag = defineResource<{ name: string; breaks?: string; step?: string }, { saved: { there: boolean } | null }>({
+export const flag = defineResource<
+  { name: string; breaks?: string; step?: string },
+  { saved: { there: boolean } | null }
+>({
   kind: 'flag',
   name: ({ name }) => name,
   desired: () => ({ saved: { there: true } }),
@@ -87,17 +93,22 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
       const count = (connections.get(target.name) ?? 0) + 1;
       connections.set(target.name, count);
       if (count >= (cuts.get(target.name) ?? Number.POSITIVE_INFINITY)) {
-        throw new ProvisionError('connection-refused', `${target.name} refuses the connection.`, { hint: 'Start sshd there.' });
+        throw new ProvisionError('connection-refused', `${target.name} refuses the connection.`, {
+          hint: 'Start sshd there.',
+        });
       }
       const session = await local.connect(target);
       return {
         counts: session.counts,
         close: () => session.close(),
-        exec: (command, options) => session.exec(`HOST='${path.join(root, target.name)}'; export HOST; ${command}`, options),
+        exec: (command, options) =>
+          session.exec(`HOST='${path.join(root, target.name)}'; export HOST; ${command}`, options),
       };
     },
   };
-  const targets = new Map(names.map((name): [string, Target] => [name, { name, connection: host(name).connection, jumps: [] }]));
+  const targets = new Map(
+    names.map((name): [string, Target] => [name, { name, connection: host(name).connection, jumps: [] }]),
+  );
   return {
     names,
     has: (name, file) => existsSync(at(name, file)),
@@ -105,7 +116,7 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
     remove: (name, file) => rmSync(at(name, file)),
     files: (name) => readdirSync(path.join(root, name)).sort(),
     cutFrom: (name, connection) => cuts.set(name, connection),
-    async run(plays, { check = false, limit } = {}) {
+    async run(plays, { check = false, limit, confirmTimeout = 5 } = {}) {
       connections.clear();
       const events: RunEvent[] = [];
       const compiled = compile({
@@ -115,7 +126,20 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
         select,
         limit,
       });
-      const result = await run(compiled, { check, forks: 5 }, { targets, transport, controller: local, emit: (event) => events.push(event) });
+      const result = await run(
+        compiled,
+        { check, forks: 5, confirmTimeout, rollback: false },
+        {
+          targets,
+          transport,
+          controller: local,
+          emit: (event) => events.push(event),
+          places: (name) => ({
+            state: path.join(root, `${name}.state`),
+            run: path.join(root, `${name}.run`),
+          }),
+        },
+      );
       return { ...result, events };
     },
     close: () => rmSync(root, { recursive: true, force: true }),

@@ -10,7 +10,14 @@ import type { Resource } from '../../src/model/resource.ts';
 
 const NONCE = 'fedcba9876543210';
 
-const reads = (id: string, probe: string): Resource => ({ id, kind: 'test', declared: null, probe, phase: 'main', plan: () => null });
+const reads = (id: string, probe: string): Resource => ({
+  id,
+  kind: 'test',
+  declared: null,
+  probe,
+  phase: 'main',
+  plan: () => null,
+});
 
 const check = (script: string, retries = 0): Check => ({
   name: script,
@@ -29,7 +36,11 @@ const check = (script: string, retries = 0): Check => ({
 const shell = (script: string, env: Record<string, string> = {}): string =>
   execFileSync('dash', ['-s'], { input: script, encoding: 'utf8', env: { ...process.env, ...env } });
 
-function probe(resources: readonly Resource[], checks: readonly Check[] = [], env: Record<string, string> = {}) {
+function probe(
+  resources: readonly Resource[],
+  checks: readonly Check[] = [],
+  env: Record<string, string> = {},
+) {
   return parseProbe(shell(probeScript(resources, checks, NONCE, true), env), resources, checks, NONCE);
 }
 
@@ -44,7 +55,11 @@ const codeOf = (act: () => unknown): string => {
 
 describe('probe script', () => {
   it('keeps trailing newlines, binary-safe text and exit codes', () => {
-    const { outputs } = probe([reads('a', String.raw`printf 'x\n\n€\t\n'`), reads('b', 'exit 127'), reads('c', 'echo to stderr >&2; echo out')]);
+    const { outputs } = probe([
+      reads('a', String.raw`printf 'x\n\n€\t\n'`),
+      reads('b', 'exit 127'),
+      reads('c', 'echo to stderr >&2; echo out'),
+    ]);
     expect(outputs.get('a')).toEqual({ stdout: 'x\n\n€\t\n', code: 0 });
     expect(outputs.get('b')).toEqual({ stdout: '', code: 127 });
     expect(outputs.get('c')).toEqual({ stdout: 'out\n', code: 0 });
@@ -56,7 +71,10 @@ describe('probe script', () => {
   });
 
   it('learns by which port the connection came', () => {
-    expect(probe([], [], { SSH_CONNECTION: '198.18.0.2 50022 172.31.0.2 2222' }).facts).toMatchObject({ sshPort: 2222, sshClient: '198.18.0.2' });
+    expect(probe([], [], { SSH_CONNECTION: '198.18.0.2 50022 172.31.0.2 2222' }).facts).toMatchObject({
+      sshPort: 2222,
+      sshClient: '198.18.0.2',
+    });
     expect(probe([], [], { SSH_CONNECTION: '' }).facts).toMatchObject({ sshPort: null, sshClient: null });
   });
 
@@ -83,7 +101,10 @@ describe('probe script', () => {
 
 describe('checks in the probe', () => {
   it('answers with what each printed and its exit code', () => {
-    expect(probe([], [check('echo 203.0.113.10'), check('echo none; exit 1'), check('echo no curl; exit 69')]).checks).toEqual([
+    expect(
+      probe([], [check('echo 203.0.113.10'), check('echo none; exit 1'), check('echo no curl; exit 69')])
+        .checks,
+    ).toEqual([
       { output: '203.0.113.10', code: 0 },
       { output: 'none', code: 1 },
       { output: 'no curl', code: 69 },
@@ -91,7 +112,11 @@ describe('checks in the probe', () => {
   });
 
   it('asks again after a failure, and not after an answer or when it cannot ask', () => {
-    const counting = (end: string): Check => check(`n=$(cat "$counter" 2>/dev/null || echo 0); n=$((n + 1)); echo "$n" > "$counter"; echo "$n"; ${end}`, 2);
+    const counting = (end: string): Check =>
+      check(
+        `n=$(cat "$counter" 2>/dev/null || echo 0); n=$((n + 1)); echo "$n" > "$counter"; echo "$n"; ${end}`,
+        2,
+      );
     const counted = (end: string): string => {
       const counter = `/tmp/provision-counter-${process.pid}-${Math.random()}`;
       const answer = probe([], [counting(end)], { counter }).checks[0]?.output ?? '';

@@ -18,10 +18,16 @@ describe('a run', () => {
     const first = await hosts.run(plays);
     expect(statuses(first)).toEqual({ a: 'changed', b: 'changed' });
     expect(first.exitCode).toBe(0);
-    expect(first.hosts.map(({ ssh }) => [ssh.connections, ssh.execs])).toEqual([[2, 3], [2, 3]]);
+    expect(first.hosts.map(({ ssh }) => [ssh.connections, ssh.execs])).toEqual([
+      [2, 4],
+      [2, 4],
+    ]);
     const second = await hosts.run(plays);
     expect(statuses(second)).toEqual({ a: 'ok', b: 'ok' });
-    expect(second.hosts.map(({ ssh, changes }) => [ssh.connections, ssh.execs, changes.length])).toEqual([[1, 1, 0], [1, 1, 0]]);
+    expect(second.hosts.map(({ ssh, changes }) => [ssh.connections, ssh.execs, changes.length])).toEqual([
+      [1, 1, 0],
+      [1, 1, 0],
+    ]);
   });
 
   it('a drift is named, and corrected on that host only', async () => {
@@ -111,28 +117,42 @@ describe('checks', () => {
   it('onFail revert: must pass whatever was before', async () => {
     hosts.put('a', 'trouble');
     const strict = lacks('a', 'trouble', { onFail: 'revert' });
-    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [strict]] }]);
+    const result = await hosts.run([
+      { hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [strict]] },
+    ]);
     expect(statuses(result)).toEqual({ a: 'reverted' });
     expect(hosts.has('a', 'x')).toBe(false);
   });
 
   it('asked from a host that the play does not change, and from the controller', async () => {
     const fromController = lacks('controller', 'nothing');
-    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [lacks('c', 'y'), fromController]] }]);
-    expect(result.hosts.map(({ name, status }) => [name, status])).toEqual([['a', 'changed'], ['c', 'ok']]);
-    expect(result.hosts.flatMap(({ checks }) => checks.map(({ from, status }) => [from, status]))).toEqual([['controller', 'pass'], ['c', 'pass']]);
+    const result = await hosts.run([
+      { hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [lacks('c', 'y'), fromController]] },
+    ]);
+    expect(result.hosts.map(({ name, status }) => [name, status])).toEqual([
+      ['a', 'changed'],
+      ['c', 'ok'],
+    ]);
+    expect(result.hosts.flatMap(({ checks }) => checks.map(({ from, status }) => [from, status]))).toEqual([
+      ['controller', 'pass'],
+      ['c', 'pass'],
+    ]);
   });
 
   it('a vantage that cannot be reached makes the check unproven, which is not ok', async () => {
     hosts.cutFrom('c', 1);
-    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [lacks('c', 'y')]] }]);
+    const result = await hosts.run([
+      { hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [lacks('c', 'y')]] },
+    ]);
     expect(result.hosts[1]?.checks[0]?.status).toBe('unproven');
     expect(result.exitCode).toBe(4);
   });
 
   it('a vantage without the tool makes the check unproven, exit 2', async () => {
     const toolless = lacks('a', 'y', { script: 'echo no curl; exit 69' });
-    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [toolless]] }]);
+    const result = await hosts.run([
+      { hosts: 'a', roles: [roleOf(flag({ name: 'x' }))], checks: [() => [toolless]] },
+    ]);
     expect(result.hosts[0]?.checks[0]).toMatchObject({ status: 'unproven', got: 'no curl' });
     expect(result.exitCode).toBe(2);
   });

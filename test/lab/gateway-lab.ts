@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -20,6 +21,19 @@ export const provision = (...argv: string[]): Promise<Ended> =>
     });
   });
 
+/** Starts the command line and lets go of it: for runs that a test interrupts. */
+export const startProvision = (...argv: string[]): ChildProcess =>
+  spawn(process.execPath, [CLI, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
+
+/** Its exit code (null when it was killed) and all it printed. */
+export const endOf = (child: ChildProcess): Promise<{ code: number | null; output: string }> =>
+  new Promise((resolve) => {
+    let output = '';
+    child.stdout?.on('data', (chunk) => (output += String(chunk)));
+    child.stderr?.on('data', (chunk) => (output += String(chunk)));
+    child.on('close', (code) => resolve({ code, output }));
+  });
+
 /** A lab of its own: a copy of inventory/lab, so that test files never share hosts. */
 export interface GatewayLab {
   readonly inventory: string;
@@ -27,6 +41,10 @@ export interface GatewayLab {
   edit(file: string, change: (text: string) => string): void;
   /** Runs playbooks/gateway.ts; answers the report too. */
   run(...flags: string[]): Promise<Ended & { report: Report }>;
+  /** Writes a playbook beside the inventory and answers its path. */
+  playbook(name: string, text: string): string;
+  /** The same for any playbook. */
+  runPlaybook(playbook: string, ...flags: string[]): Promise<Ended & { report: Report }>;
   /** Runs a shell text as root inside a host; answers what it printed. Throws when it fails. */
   on(host: string, script: string): Promise<string>;
   reboot(host: string): Promise<void>;
@@ -52,15 +70,23 @@ export async function gatewayLab(
       throw new Error(`provision ${argv.join(' ')} ended ${ended.code}:\n${ended.stdout}${ended.stderr}`);
     return ended.stdout;
   };
+  let reports = 0;
+  const runPlaybook: GatewayLab['runPlaybook'] = async (playbook, ...flags) => {
+    const file = path.join(root, `report-${(reports += 1)}.json`);
+    const ended = await provision(playbook, '-i', inventory, '--report', file, ...flags);
+    return { ...ended, report: JSON.parse(readFileSync(file, 'utf8')) as Report };
+  };
   await must('lab', 'up', '--install', '-i', inventory);
   return {
     inventory,
     edit,
-    async run(...flags) {
-      const file = path.join(root, 'report.json');
-      const ended = await provision('playbooks/gateway.ts', '-i', inventory, '--report', file, ...flags);
-      return { ...ended, report: JSON.parse(readFileSync(file, 'utf8')) as Report };
+    playbook(name, text) {
+      const file = path.join(root, `${name}.ts`);
+      writeFileSync(file, text);
+      return file;
     },
+    run: (...flags) => runPlaybook('playbooks/gateway.ts', ...flags),
+    runPlaybook,
     on: (host, script) => must('lab', 'exec', '-i', inventory, host, 'sh', '-c', script),
     reboot: async (host) => void (await must('lab', 'reboot', '-i', inventory, host)),
     async wrongSource() {

@@ -23,7 +23,7 @@ labSupport('the gateway playbook with hostile text in a valid inventory', () => 
     const texts = Object.values(hostileTexts(canary));
     lab = await gatewayLab(({ edit }) => {
       // What provision does not read may hold, and be called, anything.
-      const free = Object.fromEntries(
+      const free: Record<string, unknown> = Object.fromEntries(
         texts.flatMap((text, index) => [
           [`free_${index}`, text],
           [`key ${text}`, { deep: [text] }],

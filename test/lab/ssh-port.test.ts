@@ -9,7 +9,10 @@ labSupport('sshd on port 2222 of a bare host', () => {
   let lab: GatewayLab;
   beforeAll(async () => {
     lab = await gatewayLab(({ edit }) =>
-      edit('host_vars/gw1.yml', (text) => `${text}ansible_port: 2222\nlab: { image: bare, ssh_port: 2222 }\n`),
+      edit(
+        'host_vars/gw1.yml',
+        (text) => `${text}ansible_port: 2222\nlab: { image: bare, ssh_port: 2222 }\n`,
+      ),
     );
   }, 20 * MINUTES);
   afterAll(async () => lab?.down(), 2 * MINUTES);

@@ -25,9 +25,8 @@ export function complainOfHostileText(value: string, longest: number): Complaint
     const what = code === 10 || code === 13 ? 'a line break' : `the control character U+${hex(code)}`;
     return complain(`must not contain ${what}`, 'Write it on one line, without escapes such as \\n.');
   }
-  if (value === '') return complain('must not be empty', 'Write a value, or leave the key out.');
-  if (value.length > longest)
-    return complain(`must be at most ${longest} characters, has ${value.length}`, 'Shorten it.');
+  if (value === '') return complain('must not be empty');
+  if (value.length > longest) return complain(`must be at most ${longest} characters, has ${value.length}`);
   return undefined;
 }
 

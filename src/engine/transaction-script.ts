@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import type { ResourceChange, Transition } from '../model/resource.ts';
+import { quote, sh } from '../shell/quote.ts';
+import { decode, frameFunctions, framedLines } from './frame.ts';
+import {
+  CONFIRM,
+  prepareFunctions,
+  ROLLBACK_MAIN,
+  STATUS,
+  transactionFunctions,
+} from './transaction-shell.ts';
+import type { Setting } from './transaction-shell.ts';
+
+/** Packages come first and stay; everything else is taken back in reverse order. */
+export interface ChangePlan {
+  readonly packages: readonly ResourceChange[];
+  readonly changes: readonly ResourceChange[];
+}
+
+export interface Transaction extends Setting {
+  /** Frames what all scripts of this transaction print. */
+  readonly nonce: string;
+  readonly plan: ChangePlan;
+  /** Seconds from the end of the steps until they are taken back unless confirmed. */
+  readonly confirmTimeout: number;
+  /** Seconds the steps may take. */
+  readonly applyTimeout: number;
+  /** Who, when, from where, what: kept in the host's journal, and shown to whoever finds the host locked. */
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+export interface StepFailure {
+  readonly resource: string;
+  readonly code: number;
+  readonly output: string;
+}
+
+export interface ApplyOutcome {
+  /** `applied` and armed; or `reverted`; or that failed too (`stuck`); or `refused` before anything; or nobody said. */
+  readonly ending: 'applied' | 'reverted' | 'stuck' | 'refused' | 'too-late' | 'confirmed' | 'unknown';
+  readonly failures: readonly StepFailure[];
+  readonly refusal?: { readonly reason: 'locked' | 'pending' | 'not-armed'; readonly text: string };
+}
+
+/**
+ * Each step is a function, run bare in a command substitution: anywhere in a condition, even in a function called
+ * there, the shell would ignore `set -e` and a half-failed step would count as done (POSIX, set -e).
+ */
+const RUN = `
+LC_ALL=C; export LC_ALL
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH
+run() {
+  said=$( set -e; "$2" 2>&1 )
+  code=$?
+  if [ "$code" -eq 0 ]; then mark "done $1"; else
+    mark "failed $1 $code"; frame output "$(printf %s "$said" | tail -c 4000 | encode)"
+  fi
+}`;
+
+const handlersOf = (transitions: readonly Transition[]): string[] => {
+  const byId = new Map(
+    transitions.flatMap((t) => t.handlers ?? []).map((handler) => [handler.id, handler.script]),
+  );
+  return [...byId.values()];
+};
+
+const functions = (name: string, texts: readonly string[]): string[] =>
+  texts.map((text, index) => `${name}_${index}() {\n${text}\n}`);
+
+const calls = (label: string, name: string, texts: readonly string[], otherwise: string): string[] =>
+  texts.map((_text, index) => `run ${label} ${name}_${index}\n[ "$code" -eq 0 ] || ${otherwise}`);
+
+const pathsOf = (change: ResourceChange): readonly string[] => change.apply.paths ?? [];
+
+/** The snapshot's number of each path of each change. */
+function numberedPaths(
+  changes: readonly ResourceChange[],
+): { readonly number: number; readonly path: string }[][] {
+  let number = 0;
+  return changes.map((change) => pathsOf(change).map((path) => ({ number: number++, path })));
+}
+
+/** Everything that takes the changes back, newest first; `reached` is the last change that was begun. */
+function revertFunctions({ packages, changes }: ChangePlan): string {
+  const handlers = handlersOf(changes.map((change) => change.revert));
+  const paths = numberedPaths(changes);
+  const newestFirst = changes.map((_change, index) => changes.length - 1 - index);
+  const each = (lines: (index: number) => readonly string[]): string[] =>
+    newestFirst.flatMap((index) => [`if [ "$reached" -ge ${index} ]; then`, ':', ...lines(index), 'fi']);
+  const back = (index: number): string[] =>
+    (paths[index] ?? []).map(({ number, path }) => sh`back ${number} ${path}`);
+  const label = (index: number): string => `revert-${packages.length + index}`;
+  return [
+    ...changes.flatMap((change, index) => [
+      ...functions(`revert_${index}`, change.revert.steps),
+      ...functions(`boot_${index}`, change.revert.atBoot ?? []),
+    ]),
+    ...functions('revert_handler', handlers),
+    'revert() {',
+    ...each((index) => [
+      ...calls(label(index), `revert_${index}`, changes[index]?.revert.steps ?? [], 'bad=1'),
+      ...back(index),
+    ]),
+    ...calls('handler', 'revert_handler', handlers, 'bad=1'),
+    ':',
+    '}',
+    'revert_at_boot() {',
+    ...each((index) => [
+      ...back(index),
+      ...calls(label(index), `boot_${index}`, changes[index]?.revert.atBoot ?? [], 'bad=1'),
+    ]),
+    ':',
+    '}',
+  ].join('\n');
+}
+
+// Microseconds of the monotonic clock, as systemd prints them: tells what was started by this run.
+const STARTED =
+  'read -r up _ </proc/uptime; PROVISION_STARTED="${up%.*}${up#*.}0000"; export PROVISION_STARTED';
+
+function rollbackScript(transaction: Transaction): string {
+  const { nonce, plan } = transaction;
+  return [
+    frameFunctions(nonce),
+    RUN,
+    transactionFunctions(transaction),
+    STARTED,
+    revertFunctions(plan),
+    ROLLBACK_MAIN,
+    'main "$@" </dev/null',
+    '',
+  ].join('\n');
+}
+
+function applyScript(transaction: Transaction): string {
+  const { nonce, plan, confirmTimeout } = transaction;
+  const { packages, changes } = plan;
+  const handlers = handlersOf(changes.map((change) => change.apply));
+  const undo = '{ /bin/sh "$T/rollback.sh" failed; exit 0; }';
+  return [
+    frameFunctions(nonce),
+    RUN,
+    transactionFunctions(transaction),
+    STARTED,
+    ...packages.flatMap((change, index) => functions(`package_${index}`, change.apply.steps)),
+    ...changes.flatMap((change, index) => functions(`apply_${index}`, change.apply.steps)),
+    ...functions('handler', handlers),
+    'main() {',
+    'umask 077',
+    'cd /',
+    ...packages.flatMap((change, index) =>
+      calls(String(index), `package_${index}`, change.apply.steps, undo),
+    ),
+    ...changes.flatMap((change, index) => [
+      `printf '%s\\n' ${index} > "$T/reached" || ${undo}`,
+      ...calls(String(packages.length + index), `apply_${index}`, change.apply.steps, undo),
+    ]),
+    ...calls('handler', 'handler', handlers, undo),
+    `open_window ${confirmTimeout} || ${undo}`,
+    'mark applied',
+    '}',
+    'main </dev/null',
+    '',
+  ].join('\n');
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/**
+ * What goes over standard input to start a transaction: one script, all in functions and called by its last line, so
+ * that a cut-off one runs nothing. It writes the transaction's own scripts, checks them, arms, and then runs the
+ * changes as a unit of systemd with its output in a file: the end of our connection does not end it.
+ */
+export function launchScript(transaction: Transaction): string {
+  const { nonce, plan, applyTimeout, confirmTimeout, record } = transaction;
+  const files = {
+    'rollback.sh': rollbackScript(transaction),
+    'apply.sh': applyScript(transaction),
+    'record.json': JSON.stringify(record),
+  };
+  const paths = numberedPaths(plan.changes).flat();
+  return [
+    frameFunctions(nonce),
+    'LC_ALL=C; export LC_ALL',
+    'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH',
+    transactionFunctions(transaction),
+    prepareFunctions(transaction, applyTimeout + confirmTimeout),
+    'unpack() {',
+    ...Object.entries(files).map(([name, text]) => `printf %s ${quote(text)} > "$T/${name}" || return 1`),
+    `(cd "$T" && printf '%s  %s\\n' ${Object.entries(files)
+      .map(([name, text]) => `${sha256(text)} ${name}`)
+      .join(' ')} | sha256sum -c --status)`,
+    '}',
+    'snapshot() {',
+    ...paths.map(({ number, path }) => sh`keep ${number} ${path} || return 1`),
+    ':',
+    '}',
+    'main() {',
+    'mark begin',
+    sh`HOLDER=${JSON.stringify(record)}`,
+    'prepare',
+    'mark armed',
+    'run_apply',
+    '}',
+    'main </dev/null',
+    '',
+  ].join('\n');
+}
+
+type Known = Setting & Pick<Transaction, 'nonce'>;
+
+const small = (transaction: Known, body: string): string =>
+  [frameFunctions(transaction.nonce), transactionFunctions(transaction), body].join('\n');
+
+/** Ends the window for good. Send it over a new connection only. */
+export const confirmScript = (transaction: Known): string => small(transaction, CONFIRM);
+/** What became of it. */
+export const statusScript = (transaction: Known): string => small(transaction, STATUS);
+/** Takes it back now. */
+export const rollbackRequest = (transaction: Known): string =>
+  small(transaction, 'main() { mark begin; /bin/sh "$T/rollback.sh" asked; }\nmain </dev/null\n');
+/** Opens the window anew: other hosts of the batch are not ready yet. */
+export const extendScript = (transaction: Transaction): string =>
+  small(
+    transaction,
+    `main() { mark begin; open_window ${transaction.confirmTimeout} && mark extended; }\nmain </dev/null\n`,
+  );
+
+/** The framed line of a finished step → the resource it belongs to, for progress. */
+export function stepOf(line: string, nonce: string, plan: ChangePlan): string | null {
+  const [word, label] = framedLines(line, nonce)[0] ?? [];
+  if (word !== 'done' || label === undefined) return null;
+  return [...plan.packages, ...plan.changes][Number(label)]?.resource ?? null;
+}
+
+const ENDINGS = new Set(['applied', 'reverted', 'stuck', 'too-late', 'confirmed']);
+
+/** What any of these scripts printed → how it ended. */
+export function parseTransaction(stdout: string, nonce: string, plan: ChangePlan): ApplyOutcome {
+  const all = [...plan.packages, ...plan.changes];
+  const failures: StepFailure[] = [];
+  let ending: ApplyOutcome['ending'] = 'unknown';
+  let refusal: ApplyOutcome['refusal'];
+  const lines = framedLines(stdout, nonce);
+  lines.forEach(([word = '', label = '', code], index) => {
+    if (ENDINGS.has(word)) ending = word as ApplyOutcome['ending'];
+    if (word.startsWith('refused-')) {
+      ending = 'refused';
+      const reason = word.slice('refused-'.length) as 'locked' | 'pending' | 'not-armed';
+      refusal = { reason, text: decode(label, code ?? '') };
+    }
+    if (word !== 'failed') return;
+    const [, length, payload] = lines[index + 1] ?? [];
+    failures.push({
+      resource: all[Number(label.replace('revert-', ''))]?.resource ?? label,
+      code: Number(code),
+      output: decode(length, payload ?? ''),
+    });
+  });
+  return { ending, failures, ...(refusal ? { refusal } : {}) };
+}
+
+/** Endings that `statusScript` found. */
+export const endingOf = (stdout: string, nonce: string): string | null =>
+  framedLines(stdout, nonce).find(([word]) => word === 'ending')?.[1] ?? null;

@@ -1,0 +1,196 @@
+import { quote, sh } from '../shell/quote.ts';
+
+/** Where a host keeps what belongs to transactions. Both are root's alone: nobody else can hold or forge anything. */
+export interface Places {
+  /** Survives a reboot: transactions, their snapshots, the journal. */
+  readonly state: string;
+  /** Gone at a reboot: locks. */
+  readonly run: string;
+}
+
+export const PLACES: Places = { state: '/var/lib/provision', run: '/run/provision' };
+
+/** Variables and commands that all of the shell below uses. `armed` = a timer of systemd takes the change back. */
+export interface Setting {
+  readonly id: string;
+  readonly places: Places;
+  readonly armed: boolean;
+}
+
+/** How many transactions and journal lines a host keeps. */
+const KEPT_TRANSACTIONS = 10;
+const KEPT_LINES = 200;
+
+const BOOT_FILE = '/etc/systemd/system/provision-rollback-boot.service';
+const BOOT_WANTS = '/etc/systemd/system/sysinit.target.wants';
+const BOOT_LINK = `${BOOT_WANTS}/provision-rollback-boot.service`;
+
+/** Takes back what a reboot cut off, before anything reads the files: sysctl, firewall, network. */
+const bootUnit = ({ state }: Places): string => `[Unit]
+Description=Take back the change of provision that was not confirmed before the reboot
+DefaultDependencies=no
+ConditionPathExistsGlob=${state}/txn/*/pending
+RequiresMountsFor=${state} /etc
+After=local-fs.target
+Before=systemd-sysctl.service network-pre.target firewalld.service sysinit.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'for p in ${state}/txn/*/pending; do /bin/sh "$\${p%%/pending}/rollback.sh" boot; done'
+`;
+
+const ARMED = `
+# Fires within 100 ms (systemd's own default is a minute), counts on the monotonic clock, outlives every session.
+arm() {
+  systemd-run -q --collect --on-active="$2" --timer-property=AccuracySec=100ms --unit="$1" /bin/sh "$T/rollback.sh" timeout || return 1
+  systemctl is-active -q "$1.timer"
+}
+# A new window stands before the old one ends: there is no moment without one.
+open_window() {
+  old=$(cat "$T/timer")
+  new="provision-window-$ID-$(date +%s%N)"
+  arm "$new" "$1" || return 1
+  printf '%s\\n' "$new" > "$T/timer"
+  [ -z "$old" ] || systemctl stop "$old.timer" 2>/dev/null
+  return 0
+}
+disarm() {
+  systemctl stop "$(cat "$T/timer").timer" 2>/dev/null
+  rm -f ${BOOT_LINK} ${BOOT_FILE}
+}
+stop_apply() { systemctl stop "provision-apply-$ID.service" 2>/dev/null; }`;
+
+/** With --no-rollback nothing waits on the host: a failed step is still taken back at once. */
+const UNARMED = `
+arm() { :; }
+open_window() { :; }
+disarm() { :; }
+stop_apply() { :; }`;
+
+/** Every script of one transaction starts with these; they need `frameFunctions` before them. */
+export const transactionFunctions = ({ id, places, armed }: Setting): string => `
+ID=${quote(id)}
+STATE=${quote(places.state)}
+RUN=${quote(places.run)}
+T="$STATE/txn/$ID"
+${armed ? ARMED : UNARMED}
+journal() {
+  printf '{"ending":"%s","reason":"%s","endedAt":"%s","record":%s}\\n' "$1" "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(cat "$T/record.json")" >> "$STATE/journal"
+  tail -n ${KEPT_LINES} "$STATE/journal" > "$STATE/journal.new" && mv -f "$STATE/journal.new" "$STATE/journal"
+  ls -1d "$STATE"/txn/* 2>/dev/null | head -n -${KEPT_TRANSACTIONS} | while read -r past; do rm -rf "$past"; done
+}`;
+
+/**
+ * Checks, locks, writes the scripts, takes the snapshot, arms. Every refusal is one framed line, and nothing has
+ * changed then. The functions `unpack` and `snapshot` are those of the transaction; $HOLDER says who we are.
+ */
+export const prepareFunctions = ({ places, armed }: Setting, seconds: number): string => `
+refuse() { frame "refused-$1" "$(printf %s "$2" | encode)"; exit 0; }
+give_up() { rm -rf "$T"; disarm; refuse not-armed "$1"; }
+# Never a directory that somebody else made or can write.
+root_only() {
+  mkdir -m 0700 "$1" 2>/dev/null
+  [ -d "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%u %a' "$1")" = "$(id -u) 700" ]
+}
+unit_for_a_reboot() {
+  ${armed ? sh`printf %s ${bootUnit(places)} > ${BOOT_FILE} && mkdir -p ${BOOT_WANTS} && ln -sf ${BOOT_FILE} ${BOOT_LINK}` : ':'}
+}
+prepare() {
+  umask 077
+  for tool in ${armed ? 'systemd-run ' : ''}flock sha256sum stat tail; do
+    command -v $tool >/dev/null || refuse not-armed "$tool is not installed there"
+  done
+  ${armed ? `[ -d /run/systemd/system ] || refuse not-armed 'systemd does not run there, so nothing could take a change back'\n  [ -w /etc ] || refuse not-armed '/etc cannot be written'` : ':'}
+  for d in "$RUN" "$STATE" "$STATE/txn"; do root_only "$d" || refuse not-armed "$d cannot be made, or is not root's own with mode 0700"; done
+  exec 8>>"$RUN/lock"
+  flock -n 8 || refuse locked "$(cat "$RUN/holder" 2>/dev/null)"
+  printf '%s' "$HOLDER" > "$RUN/holder"
+  for p in "$STATE"/txn/*/pending "$STATE"/txn/*/rolling-back; do
+    [ ! -e "$p" ] || refuse pending "$(cat "$p")"
+  done
+  mkdir -m 0700 "$T" || refuse not-armed "$T cannot be made: is there space left on /var?"
+  : > "$T/timer"
+  unpack || give_up 'the scripts did not arrive whole, or there is no space left on /var'
+  { mkdir "$T/snapshot" && snapshot && { sync "$T"/snapshot/* "$T" 2>/dev/null || sync; } && : > "$T/complete"; } || give_up 'no snapshot could be taken: is there space left on /var?'
+  unit_for_a_reboot || give_up 'the unit for a reboot in the middle could not be written'
+  { printf '%s' "$HOLDER" > "$T/pending.new" && mv "$T/pending.new" "$T/pending"; } || give_up 'there is no space left on /var'
+  arm "provision-rollback-$ID" ${seconds} || give_up 'systemd could not set the timer that takes the change back'
+  printf 'provision-rollback-%s\\n' "$ID" > "$T/timer"
+  # Whatever is started from here on must not inherit the lock.
+  exec 8>&-
+}
+run_apply() {
+  : > "$T/log"
+  ${
+    armed
+      ? `systemd-run -q --wait --collect --unit="provision-apply-$ID" -p StandardOutput="append:$T/log" -p StandardError="append:$T/log" /bin/sh "$T/apply.sh" </dev/null >/dev/null 2>&1 &
+  tail -n +1 -s 0.05 --pid=$! -f "$T/log"`
+      : '/bin/sh "$T/apply.sh"'
+  }
+}
+# cp -a keeps owner, mode, times, ACLs, extended attributes, and links as links.
+keep() { if [ -e "$2" ] || [ -L "$2" ]; then cp -a -- "$2" "$T/snapshot/$1"; fi; }`;
+
+/** Runs once, whoever asks: one rename decides between confirming and taking back. */
+export const ROLLBACK_MAIN = `
+back() {
+  if [ -e "$T/snapshot/$1" ] || [ -L "$T/snapshot/$1" ]; then
+    rm -f -- "$2.provision-back"
+    cp -a -- "$T/snapshot/$1" "$2.provision-back" && mv -fT -- "$2.provision-back" "$2"
+  else rm -f -- "$2"; fi || bad=1
+}
+main() {
+  reason=$1
+  umask 077
+  cd /
+  mkdir -p -m 0700 "$RUN"
+  exec 9>>"$RUN/rollback.lock"
+  flock 9
+  mv -T "$T/pending" "$T/rolling-back" 2>/dev/null || [ -e "$T/rolling-back" ] || { mark too-late; exit 0; }
+  # First of all nobody may write any more: the apply may still be at work.
+  case $reason in failed | boot) ;; *) stop_apply ;; esac
+  reached=$(cat "$T/reached" 2>/dev/null || echo -1)
+  bad=0
+  if [ "$reason" = boot ]; then revert_at_boot; else revert; fi
+  if [ "$bad" -eq 0 ]; then ending=rolled-back; else ending=stuck; fi
+  journal "$ending" "$reason"
+  [ "$bad" -eq 0 ] && { mv -T "$T/rolling-back" "$T/rolled-back"; mark reverted; }
+  [ "$bad" -ne 0 ] && { mv -T "$T/rolling-back" "$T/stuck"; mark stuck; }
+  disarm
+  exit 0
+}`;
+
+export const CONFIRM = `
+main() {
+  umask 077
+  mark begin
+  mkdir -p -m 0700 "$RUN"
+  exec 9>>"$RUN/rollback.lock"
+  flock 9
+  if mv -T "$T/pending" "$T/confirmed" 2>/dev/null; then
+    disarm
+    journal confirmed asked
+    mark confirmed
+  else mark too-late; fi
+}
+main </dev/null
+`;
+
+/** What became of a transaction, for a controller that could not see its end. */
+export const STATUS = `
+main() {
+  mark begin
+  for ending in pending rolling-back rolled-back stuck confirmed; do
+    [ ! -e "$T/$ending" ] || mark "ending $ending"
+  done
+}
+main </dev/null
+`;
+
+/** For the probe: transactions not ended, and the last line of the journal. */
+export const transactionsProbe = ({ state }: Places): string => sh`
+for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do [ ! -e "$p" ] || { cat "$p"; break; }; done
+echo
+tail -n 1 ${`${state}/journal`} 2>/dev/null || true`;

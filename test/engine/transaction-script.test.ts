@@ -1,0 +1,259 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  confirmScript,
+  endingOf,
+  launchScript,
+  parseTransaction,
+  rollbackRequest,
+  statusScript,
+} from '../../src/engine/transaction-script.ts';
+import type { ChangePlan, Transaction } from '../../src/engine/transaction-script.ts';
+import type { ResourceChange } from '../../src/model/resource.ts';
+
+let root = '';
+let host = '';
+
+beforeEach(() => {
+  root = mkdtempSync(path.join(os.tmpdir(), 'provision-transaction-'));
+  host = path.join(root, 'host');
+  mkdirSync(host);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** A change that makes a file; its way back is left to the snapshot unless given. */
+const makes = (name: string, over: Partial<ResourceChange> = {}): ResourceChange => ({
+  resource: `file:${name}`,
+  kind: 'file',
+  changes: [],
+  apply: { steps: [`touch ${host}/${name}`] },
+  revert: { steps: [`rm -f ${host}/${name}`] },
+  ...over,
+});
+
+const fails = (name: string, code = 'false'): ResourceChange =>
+  makes(name, { apply: { steps: [`touch ${host}/${name}; ${code}; touch ${host}/${name}-after`] } });
+
+const transaction = (plan: ChangePlan, id = '20261120T000000-00000000'): Transaction => ({
+  id,
+  nonce: '0123456789abcdef',
+  places: { state: path.join(root, 'state'), run: path.join(root, 'run') },
+  armed: false,
+  plan,
+  confirmTimeout: 60,
+  applyTimeout: 60,
+  record: { run: id, who: 'me@here', at: 'now' },
+});
+
+const files = (): string[] => readdirSync(host).sort();
+
+function send(script: string, of: Transaction, shell = 'dash') {
+  const stdout = execFileSync(shell, ['-s'], { input: script, encoding: 'utf8' });
+  return { ...parseTransaction(stdout, of.nonce, of.plan), stdout };
+}
+
+function play(plan: ChangePlan, shell?: string) {
+  const of = transaction(plan);
+  const { ending, failures } = send(launchScript(of), of, shell);
+  return { ending, failures, files: files() };
+}
+
+// The hosts' sh is dash on Debian, bash on the RHEL family: both must keep `set -e` inside a step.
+describe.each(['dash', 'bash'])('a transaction in %s', (shell) => {
+  it('makes all changes in order', () => {
+    const result = play({ packages: [makes('package')], changes: [makes('a'), makes('b')] }, shell);
+    expect(result).toEqual({ ending: 'applied', failures: [], files: ['a', 'b', 'package'] });
+  });
+
+  it('takes everything but packages back when a step fails, and says which', () => {
+    const plan = {
+      packages: [makes('package')],
+      changes: [makes('a'), fails('b', 'echo broken; exit 3'), makes('c')],
+    };
+    const result = play(plan, shell);
+    expect(result.ending).toBe('reverted');
+    expect(result.failures).toEqual([{ resource: 'file:b', code: 3, output: 'broken' }]);
+    expect(result.files).toEqual(['package']);
+  });
+
+  it('a step that fails in its middle does not go on', () => {
+    expect(play({ packages: [], changes: [fails('a')] }, shell).files).toEqual([]);
+  });
+
+  it('case 23: a way back that fails is stuck, the rest of it is still gone, and the next run is told', () => {
+    const stuck = makes('b', { apply: { steps: ['exit 4'] }, revert: { steps: ['exit 5'] } });
+    const result = play({ packages: [], changes: [makes('a'), stuck] }, shell);
+    expect(result.ending).toBe('stuck');
+    expect(result.failures.map(({ resource, code }) => [resource, code])).toEqual([
+      ['file:b', 4],
+      ['file:b', 5],
+    ]);
+    expect(result.files).toEqual([]);
+    expect(readFileSync(path.join(root, 'state/journal'), 'utf8')).toContain('"ending":"stuck"');
+  });
+});
+
+describe('a transaction', () => {
+  it('runs a handler once after all steps, however many ask for it; a handler that fails takes everything back', () => {
+    const handler = { id: 'reload', script: `echo x >> ${root}/handled` };
+    const asks = (name: string, script = handler) =>
+      makes(name, { apply: { steps: [`touch ${host}/${name}`], handlers: [script] } });
+    expect(play({ packages: [], changes: [asks('a'), asks('b')] }).ending).toBe('applied');
+    expect(readFileSync(`${root}/handled`, 'utf8')).toBe('x\n');
+    rmSync(`${root}/state`, { recursive: true });
+    const broken = play({ packages: [], changes: [asks('c', { id: 'reload', script: 'exit 1' })] });
+    expect(broken).toMatchObject({ ending: 'reverted', files: ['a', 'b'] });
+  });
+
+  it('case 7: a script cut off anywhere on its way does nothing', () => {
+    const whole = launchScript(transaction({ packages: [], changes: [makes('a')] }));
+    for (let cut = 1; cut < whole.length - 20; cut += Math.ceil(whole.length / 40)) {
+      try {
+        execFileSync('dash', ['-s'], { input: whole.slice(0, cut), stdio: ['pipe', 'ignore', 'ignore'] });
+      } catch {
+        // A syntax error is as good: nothing ran.
+      }
+      expect(files()).toEqual([]);
+      expect(existsSync(path.join(root, 'state'))).toBe(false);
+    }
+  });
+
+  it('case 7: scripts that arrived damaged are not run', () => {
+    const of = transaction({ packages: [], changes: [makes('a')] });
+    const damaged = launchScript(of).replace(`touch ${host}/a`, `touch ${host}/b`);
+    expect(send(damaged, of)).toMatchObject({ ending: 'refused', refusal: { reason: 'not-armed' } });
+    expect(files()).toEqual([]);
+  });
+
+  it('case 24: files come back with content, owner, mode, time and extended attributes, links as links', () => {
+    const at = (name: string) => `${host}/${name}`;
+    writeFileSync(at('plain'), 'before\n');
+    chmodSync(at('plain'), 0o640);
+    execFileSync('touch', ['-d', '2020-01-01', at('plain')]);
+    symlinkSync('plain', at('link'));
+    const before = statSync(at('plain'));
+    const overwrite = (name: string): ResourceChange =>
+      makes(name, {
+        apply: {
+          steps: [`rm -f ${at(name)}; echo after > ${at(name)}; chmod 0777 ${at(name)}`],
+          paths: [at(name)],
+        },
+        revert: { steps: [] },
+      });
+    const appears = makes('new', {
+      apply: { steps: [`touch ${at('new')}`], paths: [at('new')] },
+      revert: { steps: [] },
+    });
+    const of = transaction({ packages: [], changes: [overwrite('plain'), overwrite('link'), appears] });
+    expect(send(launchScript(of), of).ending).toBe('applied');
+    expect(readFileSync(at('plain'), 'utf8')).toBe('after\n');
+    expect(send(rollbackRequest(of), of).ending).toBe('reverted');
+    const after = statSync(at('plain'));
+    expect([after.mode, after.uid, after.gid, after.mtimeMs]).toEqual([
+      before.mode,
+      before.uid,
+      before.gid,
+      before.mtimeMs,
+    ]);
+    expect(readFileSync(at('plain'), 'utf8')).toBe('before\n');
+    expect(execFileSync('readlink', [at('link')], { encoding: 'utf8' })).toBe('plain\n');
+    expect(files()).toEqual(['link', 'plain']);
+  });
+
+  it('a change that was never begun is not "taken back": what others did there meanwhile stays', () => {
+    const later = makes('b', { apply: { steps: [`touch ${host}/b`], paths: [`${host}/b`] } });
+    const of = transaction({ packages: [], changes: [fails('a', `touch ${host}/b; exit 1`), later] });
+    expect(send(launchScript(of), of).ending).toBe('reverted');
+    expect(files()).toEqual(['b']);
+  });
+});
+
+describe('the end of a transaction', () => {
+  const plan = (): ChangePlan => ({ packages: [], changes: [makes('a')] });
+
+  it('confirmed: it stays, and can be neither confirmed nor taken back again', () => {
+    const of = transaction(plan());
+    send(launchScript(of), of);
+    expect(send(confirmScript(of), of).ending).toBe('confirmed');
+    expect(send(rollbackRequest(of), of).ending).toBe('too-late');
+    expect(files()).toEqual(['a']);
+    expect(endingOf(send(statusScript(of), of).stdout, of.nonce)).toBe('confirmed');
+  });
+
+  it('case 12: taken back first, a confirm comes too late', () => {
+    const of = transaction(plan());
+    send(launchScript(of), of);
+    expect(send(rollbackRequest(of), of).ending).toBe('reverted');
+    expect(send(confirmScript(of), of).ending).toBe('too-late');
+    expect(files()).toEqual([]);
+    expect(endingOf(send(statusScript(of), of).stdout, of.nonce)).toBe('rolled-back');
+  });
+
+  it('case 13: confirm and rollback at the same moment, twenty times: exactly one wins, and both say the same', async () => {
+    const { execFile } = await import('node:child_process');
+    const asked = (script: string, of: Transaction): Promise<string> =>
+      new Promise((resolve) => {
+        const child = execFile('dash', ['-s'], (_error, stdout) =>
+          resolve(parseTransaction(stdout, of.nonce, of.plan).ending),
+        );
+        child.stdin?.end(script);
+      });
+    for (let round = 0; round < 20; round += 1) {
+      const of = transaction(plan(), `20261120T0000${String(round).padStart(2, '0')}-00000000`);
+      send(launchScript(of), of);
+      const endings = await Promise.all(
+        round % 2
+          ? [asked(rollbackRequest(of), of), asked(confirmScript(of), of)]
+          : [asked(confirmScript(of), of), asked(rollbackRequest(of), of)],
+      );
+      expect(endings.filter((ending) => ending === 'too-late')).toHaveLength(1);
+      expect(files()).toEqual(endings.includes('confirmed') ? ['a'] : []);
+      rmSync(`${host}/a`, { force: true });
+    }
+  });
+
+  it('case 16: while it is pending, another one is refused and told whose it is', () => {
+    const first = transaction(plan());
+    send(launchScript(first), first);
+    const second = transaction({ packages: [], changes: [makes('b')] }, '20261120T000001-11111111');
+    const { ending, refusal } = send(launchScript(second), second);
+    expect(ending).toBe('refused');
+    expect(refusal?.reason).toBe('pending');
+    expect(JSON.parse(refusal?.text ?? '')).toMatchObject({ run: first.id, who: 'me@here' });
+    expect(files()).toEqual(['a']);
+  });
+
+  it('a state directory that is not ours alone is refused: nobody else can hold the lock or forge a confirm', () => {
+    mkdirSync(path.join(root, 'state'), { mode: 0o777 });
+    chmodSync(path.join(root, 'state'), 0o777);
+    const of = transaction(plan());
+    expect(send(launchScript(of), of).refusal?.text).toContain("not root's own");
+    expect(files()).toEqual([]);
+  });
+
+  it('the host keeps the last ten transactions and their journal', () => {
+    for (let round = 0; round < 13; round += 1) {
+      const of = transaction(plan(), `20261120T0000${String(round).padStart(2, '0')}-00000000`);
+      send(launchScript(of), of);
+      send(confirmScript(of), of);
+    }
+    expect(readdirSync(path.join(root, 'state/txn'))).toHaveLength(10);
+    const journal = readFileSync(path.join(root, 'state/journal'), 'utf8').trim().split('\n');
+    expect(journal).toHaveLength(13);
+    expect(JSON.parse(journal[12] ?? '')).toMatchObject({ ending: 'confirmed', record: { who: 'me@here' } });
+  });
+});
