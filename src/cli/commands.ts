@@ -32,12 +32,7 @@ export function addRunCommand(root: Command): void {
     .option('--report <file>', 'write a report (.json); repeatable', flag.collect, [])
     .option('-v, --verbose', 'more: -v phases, -vv failed steps, -vvv all', flag.counted, 0)
     .option('-q, --quiet', 'only changes, warnings and errors', false)
-    .addHelpText(
-      'after',
-      examples('provision playbooks/gateway.ts -i inventory/prod --check --diff', [
-        'provision playbooks/gateway.ts -i inventory/prod -l gw1',
-      ]),
-    )
+    .addHelpText('after', examples('provision playbooks/gateway.ts -i inventory/prod -l gw1 --check --diff'))
     .action(async (playbook: string, flags: RunFlags) => {
       refuseCommandWord(root, playbook);
       const { runPlaybook } = await import('./run.ts');

@@ -17,9 +17,7 @@ function seconds(value: string): number {
 
 /** Flags of everything that reads an inventory. */
 export const inventoryOption = (): Option =>
-  new Option('-i, --inventory <path>', 'inventory file or directory (repeatable)')
-    .argParser(collect)
-    .env('PROVISION_INVENTORY');
+  new Option('-i, --inventory <path>', 'inventory; repeatable').argParser(collect).env('PROVISION_INVENTORY');
 
 export const limitOption = (): Option =>
   new Option('-l, --limit <pattern>', 'only these hosts: names, groups, globs, !not, &and');
@@ -32,7 +30,7 @@ export const sshConfigOption = (): Option =>
   new Option('-F, --ssh-config <file>', 'an ssh_config instead of ~/.ssh/config');
 
 export const hostKeyOption = (): Option =>
-  new Option('--host-key-checking <mode>', 'what to do about host keys')
+  new Option('--host-key-checking <mode>', 'host keys')
     .choices(['strict', 'accept-new', 'off'])
     .default('strict')
     .env('PROVISION_HOST_KEY_CHECKING');
@@ -44,15 +42,15 @@ const FORKS = 'hosts at the same time';
 export const connectionOptions = (): Option[] => [
   sshConfigOption(),
   hostKeyOption(),
-  new Option('-T, --timeout <seconds>', TIMEOUT).argParser(seconds).default(15),
+  new Option('-T, --timeout <s>', TIMEOUT).argParser(seconds).default(15),
   new Option('-f, --forks <n>', FORKS).argParser(wholeNumber).default(10),
 ];
 
 /** The same two for a run, which looks at them itself: its report is written even when they are nonsense. */
 export const runTimeoutOption = (): Option =>
-  new Option('-T, --timeout <seconds>', TIMEOUT).argParser(Number).default(15);
+  new Option('-T, --timeout <s>', TIMEOUT).argParser(Number).default(15);
 export const runForksOption = (): Option =>
   new Option('-f, --forks <n>', FORKS).argParser(Number).default(10);
 
 export const confirmTimeoutOption = (): Option =>
-  new Option('--confirm-timeout <seconds>', 'a host takes back what is not confirmed').argParser(Number).default(60);
+  new Option('--confirm-timeout <s>', 'unconfirmed changes are taken back').argParser(Number).default(60);

@@ -5,9 +5,9 @@ const MOST_COLUMNS = 80;
 
 /** The lines below a command's help. */
 export const examples = (first: string, others: readonly string[] = []): string =>
-  [others.length > 0 ? 'Examples:' : 'Example:', `  ${first}`, ...others.map((line) => `  ${line}`)].join(
-    '\n',
-  );
+  others.length === 0
+    ? `Example: ${first}`
+    : ['Examples:', ...[first, ...others].map((line) => `  ${line}`)].join('\n');
 
 /** The command that runs when none is named has no name of its own in what people type. */
 const DEFAULT_COMMAND = 'run';

@@ -81,10 +81,7 @@ export function addInventoryCommand(root: Command): void {
     .addOption(flag.inventoryOption())
     .addOption(flag.limitOption())
     .addOption(flag.jsonOption())
-    .addHelpText(
-      'after',
-      examples('provision inventory list -i inventory/prod --json | jq ._meta.hostvars.gw1'),
-    )
+    .addHelpText('after', examples('provision inventory list -i inventory/prod --json'))
     .action(async (flags: InventoryFlags) => {
       const { listInventory } = await import('./inventory.ts');
       process.exitCode = await listInventory(flags);

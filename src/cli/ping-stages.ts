@@ -3,9 +3,10 @@ import type { Target } from '../model/transport.ts';
 
 /** The steps to one host, in order. A jump host has those up to `login`, and `forward` to the next. */
 export const STAGES = ['name', 'tcp', 'host key', 'login', 'sudo', 'tools'] as const;
-export type Stage = (typeof STAGES)[number] | 'forward' | 'shell' | 'configuration';
+export type Stage = (typeof STAGES)[number] | 'forward' | 'shell' | 'lab' | 'configuration';
 
 const BY_CODE: Readonly<Partial<Record<ErrorCode, Stage>>> = {
+  'lab-not-up': 'lab',
   'name-not-found': 'name',
   'connection-refused': 'tcp',
   'connection-timeout': 'tcp',
@@ -73,6 +74,6 @@ export function failureOf(error: ProvisionError, target: Target, loggedIn: boole
     const sudo = stage === 'tools' && target.connection.become ? ['sudo'] : [];
     return { jump: undefined, stage, passed: [...way, ...untilLogin(target), ...sudo] };
   }
-  if (stage === 'configuration') return { jump, stage, passed: [] };
+  if (stage === 'configuration' || stage === 'lab') return { jump, stage, passed: [] };
   return { jump, stage, passed: [...way, ...(PROVES.has(error.code) ? steps : [])] };
 }

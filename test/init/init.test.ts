@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import Ajv from 'ajv';
+import { Ajv } from 'ajv';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parse } from 'yaml';
@@ -22,7 +32,11 @@ let made: Ran;
 /** The built command line (`npm run build`), in a directory. */
 function provision(cwd: string, ...words: string[]): Ran {
   const env = { ...process.env, XDG_CACHE_HOME: join(base, 'cache') };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...words], { cwd, encoding: 'utf8', env });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...words], {
+    cwd,
+    encoding: 'utf8',
+    env,
+  });
   return { code: status, out: stdout, err: stderr };
 }
 
@@ -52,9 +66,13 @@ describe('provision init', () => {
 
   it('has the inventory and the playbook of the package, word for word', () => {
     for (const name of filesBelow('inventory/lab')) {
-      expect(readFileSync(join(project, 'inventory/lab', name), 'utf8')).toBe(readFileSync(join('inventory/lab', name), 'utf8'));
+      expect(readFileSync(join(project, 'inventory/lab', name), 'utf8')).toBe(
+        readFileSync(join('inventory/lab', name), 'utf8'),
+      );
     }
-    expect(readFileSync(join(project, 'playbooks/gateway.ts'), 'utf8')).toBe(readFileSync('playbooks/gateway.ts', 'utf8'));
+    expect(readFileSync(join(project, 'playbooks/gateway.ts'), 'utf8')).toBe(
+      readFileSync('playbooks/gateway.ts', 'utf8'),
+    );
   });
 
   it('is a module of its own that depends on this version', () => {
@@ -78,21 +96,32 @@ describe('provision init', () => {
 
   it('validates and renders at once, with no copy of provision installed', () => {
     expect(existsSync(join(project, 'node_modules'))).toBe(false);
-    expect(provision(project, 'validate', 'playbooks/gateway.ts', '-i', 'inventory/lab')).toMatchObject({ code: 0, err: '' });
-    expect(provision(project, 'render', 'playbooks/gateway.ts', '-i', 'inventory/lab', '--out', 'rendered').code).toBe(0);
+    expect(provision(project, 'validate', 'playbooks/gateway.ts', '-i', 'inventory/lab')).toMatchObject({
+      code: 0,
+      err: '',
+    });
+    expect(
+      provision(project, 'render', 'playbooks/gateway.ts', '-i', 'inventory/lab', '--out', 'rendered').code,
+    ).toBe(0);
     expect(existsSync(join(project, 'rendered/gw1/etc/firewalld/zones/public.xml'))).toBe(true);
   });
 
   it('maps every YAML file of the inventory to a schema that accepts it and completes', () => {
-    const settings = json<{ 'yaml.schemas': Record<string, string | string[]> }>('.vscode/settings.json')['yaml.schemas'];
+    const settings = json<{ 'yaml.schemas': Record<string, string | string[]> }>('.vscode/settings.json')[
+      'yaml.schemas'
+    ];
     const matches = (glob: string, file: string): boolean =>
       new RegExp(`^${glob.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`).test(file);
     const yaml = filesBelow(project).filter((name) => name.startsWith('inventory/'));
     expect(yaml.length).toBeGreaterThan(3);
     for (const file of yaml) {
-      const schemas = Object.entries(settings).filter(([, globs]) => [globs].flat().some((glob) => matches(glob, file)));
+      const schemas = Object.entries(settings).filter(([, globs]) =>
+        [globs].flat().some((glob) => matches(glob, file)),
+      );
       expect([file, schemas.length]).toEqual([file, 1]);
-      const check = new Ajv({ strict: false, validateFormats: false }).compile(json<object>(schemas[0]?.[0] ?? ''));
+      const check = new Ajv({ strict: false, validateFormats: false }).compile(
+        json<object>(schemas[0]?.[0] ?? ''),
+      );
       const data: unknown = parse(readFileSync(join(project, file), 'utf8'));
       expect([file, check(data) ? [] : check.errors]).toEqual([file, []]);
       expect(check({ nat: 1, all: 1 })).toBe(false);
@@ -101,7 +130,9 @@ describe('provision init', () => {
 
   it('has schemas that `provision schema` prints again', () => {
     for (const what of ['inventory', 'variables']) {
-      expect(provision(project, 'schema', what).out).toBe(readFileSync(join(project, `.provision/${what}.schema.json`), 'utf8'));
+      expect(provision(project, 'schema', what).out).toBe(
+        readFileSync(join(project, `.provision/${what}.schema.json`), 'utf8'),
+      );
     }
   });
 
@@ -110,7 +141,11 @@ describe('provision init', () => {
     cpSync(project, whole, { recursive: true });
     mkdirSync(join(whole, 'node_modules'));
     symlinkSync(resolve('.'), join(whole, 'node_modules/provision'));
-    const check = () => spawnSync(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '--noEmit'], { cwd: whole, encoding: 'utf8' });
+    const check = () =>
+      spawnSync(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '--noEmit'], {
+        cwd: whole,
+        encoding: 'utf8',
+      });
     expect(check()).toMatchObject({ status: 0, stdout: '' });
     const file = join(whole, 'playbooks/gateway.ts');
     writeFileSync(file, readFileSync(file, 'utf8').replace('hosts:', 'hsots:'));
@@ -133,11 +168,16 @@ describe('provision init', () => {
     const { code, out } = provision(fresh, 'init', '.');
     expect(code).toBe(0);
     expect(out).toMatch(/^npx provision validate/);
-    expect((JSON.parse(readFileSync(join(fresh, 'package.json'), 'utf8')) as { name: string }).name).toBe(basename(fresh));
+    expect((JSON.parse(readFileSync(join(fresh, 'package.json'), 'utf8')) as { name: string }).name).toBe(
+      basename(fresh),
+    );
   });
 
   it('says so when the path is a file', () => {
     writeFileSync(join(base, 'file'), '');
-    expect(provision(base, 'init', 'file')).toMatchObject({ code: 5, err: expect.stringContaining('cannot be used') });
+    expect(provision(base, 'init', 'file')).toMatchObject({
+      code: 5,
+      err: expect.stringContaining('cannot be used'),
+    });
   });
 });

@@ -23,8 +23,8 @@ labSupport('the gateway playbook with hostile text in a valid inventory', () => 
     const texts = Object.values(hostileTexts(canary));
     lab = await gatewayLab(({ edit }) => {
       // What provision does not read may hold, and be called, anything.
-      const free: Record<string, unknown> = Object.fromEntries(
-        texts.flatMap((text, index) => [
+      const free = new Map<string, unknown>(
+        texts.flatMap((text, index): [string, unknown][] => [
           [`free_${index}`, text],
           [`key ${text}`, { deep: [text] }],
         ]),

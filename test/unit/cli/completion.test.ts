@@ -14,9 +14,13 @@ const words = typedWords(program('1.2.3'));
 /** What bash offers for the last of these words, in a directory with these files. */
 function offered(line: readonly string[], files: Readonly<Record<string, string>> = {}): string[] {
   const cwd = directory({ ...files, 'completion.bash': bashScript(words) });
-  const ask = 'source ./completion.bash; rm completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _provision; printf "%s\\n" "${COMPREPLY[@]}"';
+  const ask =
+    'source ./completion.bash; rm completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _provision; printf "%s\\n" "${COMPREPLY[@]}"';
   const out = execFileSync('bash', ['--norc', '-uc', ask, 'bash', ...line], { cwd, encoding: 'utf8' });
-  return out.split('\n').filter((text) => text !== '').toSorted();
+  return out
+    .split('\n')
+    .filter((text) => text !== '')
+    .toSorted();
 }
 
 const FILES = { 'playbooks/gateway.ts': '', 'inventory/lab/hosts.yml': '', 'a name': '' };
@@ -47,7 +51,9 @@ describe('completion in bash', () => {
 
   it('knows every flag of every command', () => {
     for (const command of words.commands.filter(({ commands }) => commands.length === 0)) {
-      expect(offered(['provision', command.name, '-'])).toEqual(command.flags.flatMap(({ names }) => names).toSorted());
+      expect(offered(['provision', command.name, '-'])).toEqual(
+        command.flags.flatMap(({ names }) => names).toSorted(),
+      );
     }
     const root = offered(['provision', '-']);
     for (const flag of ['--version', '--check', '--diff', '-i', '-l']) expect(root).toContain(flag);
@@ -56,7 +62,10 @@ describe('completion in bash', () => {
   it('is what the command prints, and registers itself', async () => {
     expect(await typed('completion', 'bash')).toEqual({ code: 0, out: bashScript(words), err: '' });
     const cwd = directory({ 'completion.bash': bashScript(words) });
-    const said = execFileSync('bash', ['--norc', '-c', 'source ./completion.bash; complete -p provision'], { cwd, encoding: 'utf8' });
+    const said = execFileSync('bash', ['--norc', '-c', 'source ./completion.bash; complete -p provision'], {
+      cwd,
+      encoding: 'utf8',
+    });
     expect(said).toBe('complete -F _provision provision\n');
   });
 });
@@ -86,9 +95,16 @@ describe('completion in zsh', () => {
     const { code, out } = await typed('completion', 'zsh');
     expect([code, out]).toEqual([0, zshScript(words)]);
     expect(out).toMatch(/^#compdef provision\n/);
-    for (const name of ['_provision_ping', '_provision_inventory_blame', '_provision_lab_up', '_provision_run'])
+    for (const name of [
+      '_provision_ping',
+      '_provision_inventory_blame',
+      '_provision_lab_up',
+      '_provision_run',
+    ])
       expect(out).toContain(`\n${name}() {`);
-    expect(out).toContain("'(--host-key-checking)'--host-key-checking='[what to do about host keys]:mode:(strict accept-new off)'");
+    expect(out).toContain(
+      "'(--host-key-checking)'--host-key-checking='[host keys]:mode:(strict accept-new off)'",
+    );
   });
 
   (hasZsh ? it : it.skip).each([
@@ -99,9 +115,13 @@ describe('completion in zsh', () => {
     ['provision playbooks/gateway.ts --che', 'provision playbooks/gateway.ts --check'],
     ['provision ping --host-key-checking acc', 'provision ping --host-key-checking accept-new'],
     ['provision inventory bl', 'provision inventory blame'],
-  ])(`%s${hasZsh ? '' : ' (skipped: zsh is not installed)'}`, (line, whole) => {
-    expect(completed(line, FILES)).toContain(whole);
-  }, 30_000);
+  ])(
+    `%s${hasZsh ? '' : ' (skipped: zsh is not installed)'}`,
+    (line, whole) => {
+      expect(completed(line, FILES)).toContain(whole);
+    },
+    30_000,
+  );
 
   (hasZsh ? it : it.skip)(`parses${hasZsh ? '' : ' (skipped: zsh is not installed)'}`, () => {
     const cwd = directory({ _provision: zshScript(words) });

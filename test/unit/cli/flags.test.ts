@@ -14,7 +14,8 @@ function pathOf(command: Command): string[] {
   return command.parent === null ? [] : [...pathOf(command.parent), command.name()];
 }
 
-const sampleOf = ({ argChoices, flags }: Option): string => argChoices?.[0] ?? (/<(n|seconds)>/.test(flags) ? '7' : 'sample');
+const sampleOf = ({ argChoices, flags }: Option): string =>
+  argChoices?.[0] ?? (/<(n|s)>/.test(flags) ? '7' : 'sample');
 
 /** Parses without running anything: every action is replaced. */
 async function parsed(path: readonly string[], words: readonly string[]): Promise<Record<string, unknown>> {
@@ -28,7 +29,12 @@ async function parsed(path: readonly string[], words: readonly string[]): Promis
 }
 
 const cases = leaves(program('1.2.3')).flatMap((command) =>
-  command.options.map((option) => ({ name: typedName(command), path: pathOf(command), option, flags: option.flags })),
+  command.options.map((option) => ({
+    name: typedName(command),
+    path: pathOf(command),
+    option,
+    flags: option.flags,
+  })),
 );
 
 describe('every flag that help names is accepted', () => {
@@ -43,7 +49,9 @@ describe('every flag that help names is accepted', () => {
       const value = option.required || option.optional ? [sampleOf(option)] : [];
       const options = await parsed(path, [...needed, name, ...value, ...places]);
       const got = options[option.attributeName()];
-      expect([true, 1, 7, sampleOf(option)]).toContain(Array.isArray(got) ? got[0] : got);
+      expect(option.negate ? [false] : [true, 1, 7, sampleOf(option)]).toContain(
+        Array.isArray(got) ? got[0] : got,
+      );
     }
   });
 
@@ -67,17 +75,61 @@ describe('every flag that help names is accepted', () => {
 
 describe('slips of the fingers end with exit 5 and a next step', () => {
   it.each([
-    { words: ['vaildate'], says: 'vaildate is neither a command nor a playbook.', next: 'Did you mean "provision validate"?' },
-    { words: ['vaildate', '--json'], says: 'vaildate is neither', next: 'Did you mean "provision validate"?' },
-    { words: ['-i', 'inventory/lab', 'ping'], says: 'ping is a command: it stands before its flags.', next: 'Type: provision ping …' },
-    { words: ['ping', '--jsno'], says: "unknown option '--jsno'.", next: 'Did you mean --json? See: provision ping --help' },
-    { words: ['play.ts', '--chekc'], says: "unknown option '--chekc'.", next: 'Did you mean --check? See: provision run --help' },
-    { words: ['inventory', 'lst'], says: "unknown command 'lst'.", next: 'Did you mean list? See: provision inventory --help' },
-    { words: ['schema', 'reprot'], says: "'reprot' is invalid for argument 'what'.", next: 'See: provision schema --help' },
-    { words: ['completion'], says: "missing required argument 'shell'.", next: 'See: provision completion --help' },
-    { words: ['render', 'p.ts', '-i', 'x'], says: "required option '--out <dir>' not specified.", next: 'See: provision render --help' },
-    { words: ['ping', '-f', '0'], says: 'It must be a whole number from 1 up.', next: 'See: provision ping --help' },
-    { words: ['ping', '-T', 'soon'], says: 'It must be a number of seconds above 0.', next: 'See: provision ping --help' },
+    {
+      words: ['vaildate'],
+      says: 'vaildate is neither a command nor a playbook.',
+      next: 'Did you mean "provision validate"?',
+    },
+    {
+      words: ['vaildate', '--json'],
+      says: 'vaildate is neither',
+      next: 'Did you mean "provision validate"?',
+    },
+    {
+      words: ['-i', 'inventory/lab', 'ping'],
+      says: 'ping is a command: it stands before its flags.',
+      next: 'Type: provision ping …',
+    },
+    {
+      words: ['ping', '--jsno'],
+      says: "unknown option '--jsno'.",
+      next: 'Did you mean --json? See: provision ping --help',
+    },
+    {
+      words: ['play.ts', '--chekc'],
+      says: "unknown option '--chekc'.",
+      next: 'Did you mean --check? See: provision run --help',
+    },
+    {
+      words: ['inventory', 'lst'],
+      says: "unknown command 'lst'.",
+      next: 'Did you mean list? See: provision inventory --help',
+    },
+    {
+      words: ['schema', 'reprot'],
+      says: "'reprot' is invalid for argument 'what'.",
+      next: 'See: provision schema --help',
+    },
+    {
+      words: ['completion'],
+      says: "missing required argument 'shell'.",
+      next: 'See: provision completion --help',
+    },
+    {
+      words: ['render', 'p.ts', '-i', 'x'],
+      says: "required option '--out <dir>' not specified.",
+      next: 'See: provision render --help',
+    },
+    {
+      words: ['ping', '-f', '0'],
+      says: 'It must be a whole number from 1 up.',
+      next: 'See: provision ping --help',
+    },
+    {
+      words: ['ping', '-T', 'soon'],
+      says: 'It must be a number of seconds above 0.',
+      next: 'See: provision ping --help',
+    },
     { words: ['ping'], says: 'No inventory was given.', next: 'Add -i INVENTORY' },
   ])('provision $words', async ({ words, says, next }) => {
     const { code, out, err } = await typed(...words);

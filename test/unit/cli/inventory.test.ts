@@ -15,7 +15,9 @@ describe('provision inventory list', () => {
   });
 
   it('keeps to the hosts of -l', async () => {
-    expect((await typed('inventory', 'list', ...LAB, '-l', 'private')).out.trimEnd().split('\n')).toHaveLength(3);
+    expect(
+      (await typed('inventory', 'list', ...LAB, '-l', 'private')).out.trimEnd().split('\n'),
+    ).toHaveLength(3);
   });
 
   it('is with --json what Ansible reads of an executable inventory', async () => {
@@ -32,14 +34,20 @@ describe('provision inventory list', () => {
 
   it('finds the same inventory in its own JSON', async () => {
     const { out } = await typed('inventory', 'list', ...LAB, '--json');
-    const { _meta, ...groups } = JSON.parse(out) as { _meta: { hostvars: Record<string, object> }; private: { hosts: string[] } };
+    const { _meta, ...groups } = JSON.parse(out) as {
+      _meta: { hostvars: Record<string, object> };
+      private: { hosts: string[] };
+    };
     const again = {
       all: {
         children: {
           ...Object.fromEntries(
             Object.entries(groups as Record<string, { hosts?: string[] }>)
               .filter(([, { hosts }]) => (hosts ?? []).length > 0)
-              .map(([group, { hosts = [] }]) => [group, { hosts: Object.fromEntries(hosts.map((name) => [name, _meta.hostvars[name]])) }]),
+              .map(([group, { hosts = [] }]) => [
+                group,
+                { hosts: Object.fromEntries(hosts.map((name) => [name, _meta.hostvars[name]])) },
+              ]),
           ),
         },
       },
@@ -76,10 +84,14 @@ describe('provision inventory blame', () => {
   });
 
   it('points at the value itself', async () => {
-    const files = directory({ 'hosts.yml': 'all:\n  hosts:\n    a.example: { tags: [x, "y"] }\n  vars:\n    tags: [z]\n    other:\n' });
+    const files = directory({
+      'hosts.yml': 'all:\n  hosts:\n    a.example: { tags: [x, "y"] }\n  vars:\n    tags: [z]\n    other:\n',
+    });
     const file = join(files, 'hosts.yml');
     const { out } = await typed('inventory', 'blame', 'a.example.tags[1]', '-i', file, '--json');
-    expect(JSON.parse(out)).toEqual([{ host: 'a.example', path: 'tags[1]', value: 'y', file, line: 3, column: 28, default: false }]);
+    expect(JSON.parse(out)).toEqual([
+      { host: 'a.example', path: 'tags[1]', value: 'y', file, line: 3, column: 28, default: false },
+    ]);
     const whole = await typed('inventory', 'blame', '-i', file);
     expect(whole.out.trimEnd().split('\n')).toHaveLength(3);
     expect(whole.out).toMatch(/:6:5 +a\.example\.other +null$/m);

@@ -11,7 +11,12 @@ const { host: hostWith, setup: setupFor, unusedPort } = fakeNetwork();
 const directory = temporary();
 
 /** `provision COMMAND` on an inventory of these hosts. */
-function on(command: 'ping' | 'facts', setup: SshSetup, hosts: Readonly<Record<string, string>>, ...flags: string[]): Promise<Printed> {
+function on(
+  command: 'ping' | 'facts',
+  setup: SshSetup,
+  hosts: Readonly<Record<string, string>>,
+  ...flags: string[]
+): Promise<Printed> {
   const lines = Object.entries(hosts).map(([name, vars]) => `    ${name}: ${vars}\n`);
   const file = join(directory({ 'hosts.yml': `all:\n  hosts:\n${lines.join('')}` }), 'hosts.yml');
   return typed(command, '-i', file, '-F', setup.configFile, ...flags);
@@ -60,7 +65,9 @@ describe('provision ping', () => {
     const gw1 = await hostWith({ answer: withTools('mktemp', 'ip', 'systemctl', 'rpm', 'curl', 'busctl') });
     const { code, out } = await on('ping', setupFor({ gw1 }), { gw1: '{}' });
     expect(code).toBe(2);
-    expect(out).toMatch(/^gw1 {2}failed {2}at tools \(passed: name, tcp, host key, login\)\n {6}cause: gw1: missing there: base64\.\n {6}next: {2}Install/);
+    expect(out).toMatch(
+      /^gw1 {2}failed {2}at tools \(passed: name, tcp, host key, login\)\n {6}cause: gw1: missing there: base64\.\n {6}next: {2}Install/,
+    );
   });
 
   it.each([
@@ -80,9 +87,16 @@ describe('provision ping', () => {
     },
   ])('$what', async ({ vars, line, cause, next }) => {
     const [gw1, port] = [await hostWith(), await unusedPort()];
-    const { code, out } = await on('ping', setupFor({ gw1, 'no-such-host.invalid': gw1 }, { lines: { 'no-such-host.invalid': ['HostName no-such-host.invalid'] } }), {
-      gw1: vars.replace('PORT', String(port)),
-    });
+    const { code, out } = await on(
+      'ping',
+      setupFor(
+        { gw1, 'no-such-host.invalid': gw1 },
+        { lines: { 'no-such-host.invalid': ['HostName no-such-host.invalid'] } },
+      ),
+      {
+        gw1: vars.replace('PORT', String(port)),
+      },
+    );
     expect(code).toBe(4);
     const lines = out.trimEnd().split('\n');
     expect(lines).toHaveLength(3);
@@ -96,7 +110,9 @@ describe('provision ping', () => {
     const setup = setupFor({ gw1 }, { knownHosts: '' });
     const { code, out } = await on('ping', setup, { gw1: '{}' });
     expect(code).toBe(4);
-    expect(out).toMatch(/^gw1 {2}unreachable {2}at host key \(passed: name, tcp\)\n {6}cause: .*is not known.*\n {6}next: .*--host-key-checking accept-new/);
+    expect(out).toMatch(
+      /^gw1 {2}unreachable {2}at host key \(passed: name, tcp\)\n {6}cause: .*is not known.*\n {6}next: .*--host-key-checking accept-new/,
+    );
     expect((await on('ping', setup, { gw1: '{}' }, '--host-key-checking', 'accept-new')).code).toBe(0);
   });
 
@@ -104,7 +120,9 @@ describe('provision ping', () => {
     const gw1 = await hostWith({ authorizedKeys: [] });
     const { code, out } = await on('ping', setupFor({ gw1 }), { gw1: '{}' });
     expect(code).toBe(4);
-    expect(out).toMatch(/^gw1 {2}unreachable {2}at login \(passed: name, tcp, host key\)\n {6}cause: .*refuses the login/);
+    expect(out).toMatch(
+      /^gw1 {2}unreachable {2}at login \(passed: name, tcp, host key\)\n {6}cause: .*refuses the login/,
+    );
   });
 
   it('sudo that is refused ends 2', async () => {
@@ -112,7 +130,9 @@ describe('provision ping', () => {
     const gw1 = await hostWith({ answer });
     const { code, out } = await on('ping', setupFor({ gw1 }), { gw1: '{ ansible_become: true }' });
     expect(code).toBe(2);
-    expect(out).toMatch(/^gw1 {2}failed {2}at sudo \(passed: name, tcp, host key, login\)\n {6}cause: gw1: sudo asks for a password.*\n {6}next: .*NOPASSWD/);
+    expect(out).toMatch(
+      /^gw1 {2}failed {2}at sudo \(passed: name, tcp, host key, login\)\n {6}cause: gw1: sudo asks for a password.*\n {6}next: .*NOPASSWD/,
+    );
   });
 
   it('a login shell that runs nothing ends 2', async () => {
@@ -127,7 +147,9 @@ describe('provision ping', () => {
     const knownHosts = `[127.0.0.1]:${String(gw1.port)} ${newKeyPair().public}\n${db1.knownHostsLine()}`;
     const { code, out } = await on('ping', setupFor({ gw1, db1 }, { knownHosts }), { db1: '{ jump: gw1 }' });
     expect(code).toBe(4);
-    expect(out).toMatch(/^db1 {2}unreachable {2}at host key of jump host gw1 \(passed: name, tcp\)\n {6}cause: jump host gw1 \(for db1\): .*has changed/);
+    expect(out).toMatch(
+      /^db1 {2}unreachable {2}at host key of jump host gw1 \(passed: name, tcp\)\n {6}cause: jump host gw1 \(for db1\): .*has changed/,
+    );
     expect([gw1.logins, db1.connections]).toEqual([[], 0]);
   });
 
@@ -141,7 +163,9 @@ describe('provision ping', () => {
   it('the second of two jump hosts: the first was passed', async () => {
     const [gw1, gw2, db1] = [await hostWith(), await hostWith({ authorizedKeys: [] }), await hostWith()];
     const { out } = await on('ping', setupFor({ gw1, gw2, db1 }), { db1: '{ jump: [gw1, gw2] }' });
-    expect(out).toMatch(/^db1 {2}unreachable {2}at login of jump host gw2 \(passed: jump host gw1, name, tcp, host key\)/);
+    expect(out).toMatch(
+      /^db1 {2}unreachable {2}at login of jump host gw2 \(passed: jump host gw1, name, tcp, host key\)/,
+    );
   });
 
   it('claims nothing about the steps before a timeout', async () => {
@@ -152,13 +176,17 @@ describe('provision ping', () => {
   });
 
   it('keeps the order of the inventory and to the hosts of -l; a failed host outweighs an unreachable one', async () => {
-    const slow = (command: string, stdin: string): FakeAnswer => withTools(...NEEDED, 'curl', 'busctl')(command, stdin);
+    const slow = (command: string, stdin: string): FakeAnswer =>
+      withTools(...NEEDED, 'curl', 'busctl')(command, stdin);
     const [a, c] = [await hostWith({ answer: slow }), await hostWith({ answer: withTools() })];
     const setup = setupFor({ a, b: a, c });
     const hosts = { a: '{}', b: `{ ansible_port: ${await unusedPort()} }`, c: '{}', d: '{}' };
     const { code, out } = await on('ping', setup, hosts, '-l', 'all,!d', '-f', '3', '--json');
     expect(code).toBe(2);
-    const report = JSON.parse(out) as { exitCode: number; hosts: { name: string; status: string; stage?: string; error?: { hint: string } }[] };
+    const report = JSON.parse(out) as {
+      exitCode: number;
+      hosts: { name: string; status: string; stage?: string; error?: { hint: string } }[];
+    };
     expect(report.exitCode).toBe(2);
     expect(report.hosts.map(({ name, status, stage }) => [name, status, stage])).toEqual([
       ['a', 'ok', undefined],
@@ -176,18 +204,25 @@ describe('provision ping', () => {
   });
 
   it('a lab that is not up is said with the command that builds it', async () => {
-    const { code, out } = await on('ping', setupFor({}), { gw1: '{ ansible_connection: lab, ansible_host: 10.99.0.2, networks: { a: { cidr: 10.99.0.0/24 } }, nics: { eth0: { network: a, address: 10.99.0.2/24 } } }' });
+    const { code, out } = await on('ping', setupFor({}), {
+      gw1: '{ ansible_connection: lab, ansible_host: 10.99.0.2, networks: { a: { cidr: 10.99.0.0/24 } }, nics: { eth0: { network: a, address: 10.99.0.2/24 } } }',
+    });
     expect(code).toBe(4);
+    expect(out).toMatch(/^gw1 {2}unreachable {2}at lab\n/);
     expect(out).toContain('provision lab up');
   });
 });
 
 describe('provision facts', () => {
   it('prints a table of what hosts say of themselves', async () => {
-    const gw1 = await hostWith({ env: { ...process.env, SSH_CONNECTION: '198.51.100.7 50000 10.0.0.1 2222' } });
+    const gw1 = await hostWith({
+      env: { ...process.env, SSH_CONNECTION: '198.51.100.7 50000 10.0.0.1 2222' },
+    });
     const { code, out } = await on('facts', setupFor({ gw1 }), { gw1: '{}' });
     expect(code).toBe(0);
-    expect(out).toMatch(/^HOST +SYSTEM +KERNEL +INIT +SSH +IPV6 ROUTE +HOSTNAME\ngw1 +\S.*port 2222 from 198\.51\.100\.7 /);
+    expect(out).toMatch(
+      /^HOST +SYSTEM +KERNEL +INIT +SSH +IPV6 ROUTE +HOSTNAME\ngw1 +\S.*port 2222 from 198\.51\.100\.7 /,
+    );
     expect([gw1.connections, gw1.execs]).toEqual([1, 1]);
   });
 
@@ -200,7 +235,14 @@ describe('provision facts', () => {
     expect(report).toMatchObject({
       exitCode: 4,
       hosts: [
-        { name: 'gw1', facts: { hostname: expect.any(String), os: { id: expect.any(String) }, ipv6Route: expect.any(Boolean) } },
+        {
+          name: 'gw1',
+          facts: {
+            hostname: expect.any(String),
+            os: { id: expect.any(String) },
+            ipv6Route: expect.any(Boolean),
+          },
+        },
         { name: 'gw2', error: { code: 'connection-refused', hint: expect.any(String) } },
       ],
     });

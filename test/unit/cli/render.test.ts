@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { renderDirectory } from '../../../src/cli/render-directory.ts';
 import { assumedFacts, renderedHosts } from '../../../src/cli/rendered.ts';
@@ -31,7 +39,9 @@ describe('provision render', () => {
     expect(printed.err).toBe('3 files for 1 host\n');
     expect(filesBelow(out)).toEqual(['.provision-render', ...files]);
     expect(readFileSync(join(out, files[2] ?? ''), 'utf8')).toContain('net.ipv4.ip_forward = 1');
-    expect(readFileSync(join(out, files[1] ?? ''), 'utf8')).toMatch(/^<\?xml[\s\S]*<forward-port port="8080"/);
+    expect(readFileSync(join(out, files[1] ?? ''), 'utf8')).toMatch(
+      /^<\?xml[\s\S]*<forward-port port="8080"/,
+    );
   });
 
   it('opens the port of the inventory, as a run that comes by it would', async () => {
@@ -40,12 +50,17 @@ describe('provision render', () => {
         'all: { children: { nat-gateway: { hosts: { gw1: { ansible_port: 2222, nics: { eth0: { address: 10.0.0.1/24 } }, nat: { engine: firewalld } } } } } }\n',
     });
     await typed('render', PLAYBOOK, '-i', join(files, 'hosts.yml'), '--out', join(files, 'out'));
-    expect(readFileSync(join(files, 'out/gw1/etc/firewalld/zones/public.xml'), 'utf8')).toContain('<port port="2222" protocol="tcp"/>');
+    expect(readFileSync(join(files, 'out/gw1/etc/firewalld/zones/public.xml'), 'utf8')).toContain(
+      '<port port="2222" protocol="tcp"/>',
+    );
   });
 
   it('replaces what it wrote before, and leaves what others put there', async () => {
     const out = directory();
-    renderDirectory(out, [{ path: 'old/etc/a', text: 'a' }, { path: 'gw1/etc/b', text: 'b' }]);
+    renderDirectory(out, [
+      { path: 'old/etc/a', text: 'a' },
+      { path: 'gw1/etc/b', text: 'b' },
+    ]);
     writeFileSync(join(out, 'old', 'notes'), 'mine');
     await typed('render', PLAYBOOK, '-i', 'inventory/lab', '--out', out);
     expect(existsSync(join(out, 'gw1/etc/b'))).toBe(false);
@@ -74,7 +89,10 @@ describe('provision render', () => {
   it('writes and removes nothing behind a symbolic link, nor outside through its list', () => {
     const [out, elsewhere] = [directory(), directory({ 'etc/a': 'theirs', victim: 'theirs' })];
     renderDirectory(out, []);
-    writeFileSync(join(out, '.provision-render'), `gw1/etc/a\n../${elsewhere.split('/').at(-1) ?? ''}/victim\n${elsewhere}/victim\n`);
+    writeFileSync(
+      join(out, '.provision-render'),
+      `gw1/etc/a\n../${elsewhere.split('/').at(-1) ?? ''}/victim\n${elsewhere}/victim\n`,
+    );
     symlinkSync(elsewhere, join(out, 'gw1'));
     expect(() => renderDirectory(out, [{ path: 'gw1/etc/new', text: '' }])).toThrow(/symbolic link/);
     expect(filesBelow(elsewhere)).toEqual(['etc/a', 'victim']);
@@ -99,9 +117,20 @@ describe('what is rendered', () => {
     connection: { address: '10.0.0.1', become: false, jumps: [], hostKeys: [], via: 'ssh' },
     place: () => undefined,
   };
-  const inventory: Inventory = { hosts: new Map([['h1', host]]), groups: new Map(), sources: [], warnings: [] };
+  const inventory: Inventory = {
+    hosts: new Map([['h1', host]]),
+    groups: new Map(),
+    sources: [],
+    warnings: [],
+  };
   const rendered = (...resources: Resource[]) => {
-    const play = { name: 'play', roles: [], batches: [['h1']], resources: new Map([['h1', resources]]), checks: [] };
+    const play = {
+      name: 'play',
+      roles: [],
+      batches: [['h1']],
+      resources: new Map([['h1', resources]]),
+      checks: [],
+    };
     const compiled: Compiled = { playbook: 'p', plays: [play], hosts: ['h1'], vantages: [], warnings: [] };
     return renderedHosts(compiled, inventory)[0]?.files;
   };
@@ -123,7 +152,9 @@ describe('what is rendered', () => {
   });
 
   it('stays below the host’s directory, whatever a path says', () => {
-    expect(rendered(file({ path: '/etc/../../../tmp/x', content: 'x' }))).toEqual([{ path: '/tmp/x', text: 'x' }]);
+    expect(rendered(file({ path: '/etc/../../../tmp/x', content: 'x' }))).toEqual([
+      { path: '/tmp/x', text: 'x' },
+    ]);
   });
 
   it('names the resource whose functions fail', () => {

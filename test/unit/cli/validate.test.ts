@@ -34,7 +34,9 @@ describe('provision validate', () => {
   it('names only a few hosts of a large group', async () => {
     const hosts = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`gw${n}`, '{}']));
     const file = join(directory({ 'hosts.yml': inventoryOf(hosts) }), 'hosts.yml');
-    expect((await typed('validate', '-i', file)).out).toMatch(/30 hosts +gw0, gw1, gw2, gw3, gw4 and 25 more/);
+    expect((await typed('validate', '-i', file)).out).toMatch(
+      /30 hosts +gw0, gw1, gw2, gw3, gw4 and 25 more/,
+    );
   });
 
   it('says every problem of the inventory, and of the playbook file too', async () => {
@@ -51,7 +53,16 @@ describe('provision validate', () => {
   });
 
   it('says what is wrong with each host, not only with the first', async () => {
-    const files = directory({ 'hosts.yml': inventoryOf({ gw1: gateway('{ engine: firewalld, snat: [{ source: 10.0.0.9, to: a }] }').replace('nat:', 'eips: { a: { public: 203.0.113.9, private: 10.0.0.1 } }, nat:'), gw2: '{}', gw3: GOOD.replace('0.1/24', '0.3/24') }) });
+    const files = directory({
+      'hosts.yml': inventoryOf({
+        gw1: gateway('{ engine: firewalld, snat: [{ source: 10.0.0.9, to: a }] }').replace(
+          'nat:',
+          'eips: { a: { public: 203.0.113.9, private: 10.0.0.1 } }, nat:',
+        ),
+        gw2: '{}',
+        gw3: GOOD.replace('0.1/24', '0.3/24'),
+      }),
+    });
     const { code, err } = await typed('validate', PLAYBOOK, '-i', join(files, 'hosts.yml'));
     expect(code).toBe(5);
     expect(err).toMatch(/gw1: firewalld cannot translate to a chosen address/);
