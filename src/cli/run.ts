@@ -6,6 +6,8 @@ import { reported } from '../engine/host-run.ts';
 import { newRunId, run } from '../engine/run.ts';
 import type { RunResult } from '../engine/run.ts';
 import { writeJsonReport } from '../reporters/json.ts';
+import { becomePassword } from './become-password.ts';
+import type { BecomeFlags } from './become-password.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
@@ -15,7 +17,7 @@ import { screen } from './screen.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
-export interface RunFlags extends LoadFlags, ConnectFlags {
+export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags {
   readonly check: boolean;
   readonly diff: boolean;
   readonly report: readonly string[];
@@ -67,7 +69,7 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
   try {
     checkFlags(flags);
     const { inventory, compiled } = await load(playbook, flags);
-    const targets = targetsOf(inventory);
+    const targets = targetsOf(inventory, await becomePassword(flags));
     const transports = await transportsFor(inventory, flags);
     result = await run(compiled, {
         check: flags.check,
