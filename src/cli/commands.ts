@@ -28,6 +28,8 @@ export function addRunCommand(root: Command): void {
     .addOption(flag.sshConfigOption())
     .addOption(flag.hostKeyOption())
     .addOption(flag.runTimeoutOption())
+    .addOption(flag.askBecomePassOption())
+    .addOption(flag.becomePasswordFileOption())
     .optionsGroup('Output:')
     .option('--report <file>', 'write a report (.json); repeatable', flag.collect, [])
     .option('-v, --verbose', 'more: -v phases, -vv failed steps, -vvv all', flag.counted, 0)

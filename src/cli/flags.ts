@@ -54,3 +54,8 @@ export const runForksOption = (): Option =>
 
 export const confirmTimeoutOption = (): Option =>
   new Option('--confirm-timeout <s>', 'unconfirmed changes are taken back').argParser(Number).default(60);
+
+export const askBecomePassOption = (): Option =>
+  new Option('-K, --ask-become-pass', 'ask for the sudo password');
+export const becomePasswordFileOption = (): Option =>
+  new Option('--become-password-file <file>', 'the sudo password is its first line');

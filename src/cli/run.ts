@@ -4,8 +4,10 @@ import { problemsOf, ProvisionError } from '../model/error.ts';
 import type { Report } from '../model/report.ts';
 import { reported } from '../engine/host-run.ts';
 import { newRunId, run } from '../engine/run.ts';
-import type { RunResult } from '../engine/run.ts';
+import type { RunDependencies, RunResult } from '../engine/run.ts';
 import { writeJsonReport } from '../reporters/json.ts';
+import { becomePassword } from './become-password.ts';
+import type { BecomeFlags } from './become-password.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
@@ -15,7 +17,7 @@ import { screen } from './screen.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
-export interface RunFlags extends LoadFlags, ConnectFlags {
+export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags {
   readonly check: boolean;
   readonly diff: boolean;
   readonly report: readonly string[];
@@ -41,20 +43,52 @@ function reportObstacle(file: string): string | null {
 
 const isReportName = (file: string): boolean => file.endsWith('.json');
 
+/**
+ * PROVISION_HOST_STATE: another directory than /var/lib/provision for what hosts keep of transactions; `{host}` in it
+ * becomes the host's inventory name. For hosts whose /var cannot be written, and for several hosts on one machine.
+ */
+function placesOnHosts(directory: string | undefined): Pick<RunDependencies, 'places'> {
+  if (directory === undefined || directory === '') return {};
+  if (!path.posix.isAbsolute(directory)) {
+    throw new ProvisionError('usage', `PROVISION_HOST_STATE ${directory} is not absolute.`, {
+      hint: 'Give a path that starts with a slash.',
+    });
+  }
+  const of = (host: string): string => directory.replaceAll('{host}', host);
+  return { places: (host) => ({ state: of(host), run: `${of(host)}.run` }) };
+}
+
 /** Nonsense in a flag is said before anything is read. */
 function checkFlags({ report, forks, timeout, confirmTimeout, sshConfig }: RunFlags): void {
   const other = report.find((file) => !isReportName(file));
-  if (other !== undefined) throw new ProvisionError('usage', `--report ${other}: only .json is known.`, { hint: 'Name the file something.json.' });
+  if (other !== undefined)
+    throw new ProvisionError('usage', `--report ${other}: only .json is known.`, {
+      hint: 'Name the file something.json.',
+    });
   for (const file of report) {
     const obstacle = reportObstacle(file);
-    if (obstacle !== null) throw new ProvisionError('usage', `--report ${file} cannot be written: ${obstacle}.`, { hint: 'Name a file in a directory that you may write to.' });
+    if (obstacle !== null)
+      throw new ProvisionError('usage', `--report ${file} cannot be written: ${obstacle}.`, {
+        hint: 'Name a file in a directory that you may write to.',
+      });
   }
   if (sshConfig !== undefined && !existsSync(sshConfig)) {
-    throw new ProvisionError('usage', `There is no ssh configuration ${sshConfig}.`, { hint: 'Give the path of a file by -F, or leave it out for ~/.ssh/config.' });
+    throw new ProvisionError('usage', `There is no ssh configuration ${sshConfig}.`, {
+      hint: 'Give the path of a file by -F, or leave it out for ~/.ssh/config.',
+    });
   }
-  if (!Number.isInteger(forks) || forks < 1) throw new ProvisionError('usage', '--forks must be a whole number from 1 up.', { hint: 'Leave it out for 10.' });
-  if (!(confirmTimeout >= 5)) throw new ProvisionError('usage', '--confirm-timeout must be a number of seconds from 5 up.', { hint: 'Leave it out for 60.' });
-  if (!(timeout > 0)) throw new ProvisionError('usage', '--timeout must be a number of seconds above 0.', { hint: 'Leave it out for 15.' });
+  if (!Number.isInteger(forks) || forks < 1)
+    throw new ProvisionError('usage', '--forks must be a whole number from 1 up.', {
+      hint: 'Leave it out for 10.',
+    });
+  if (!(confirmTimeout >= 5))
+    throw new ProvisionError('usage', '--confirm-timeout must be a number of seconds from 5 up.', {
+      hint: 'Leave it out for 60.',
+    });
+  if (!(timeout > 0))
+    throw new ProvisionError('usage', '--timeout must be a number of seconds above 0.', {
+      hint: 'Leave it out for 15.',
+    });
 }
 
 /** `provision PLAYBOOK -i INVENTORY`: returns the exit code. The report is written whatever happens. */
@@ -67,14 +101,19 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
   try {
     checkFlags(flags);
     const { inventory, compiled } = await load(playbook, flags);
-    const targets = targetsOf(inventory);
+    const targets = targetsOf(inventory, await becomePassword(flags));
     const transports = await transportsFor(inventory, flags);
-    result = await run(compiled, {
+    const places = placesOnHosts(process.env['PROVISION_HOST_STATE']);
+    result = await run(
+      compiled,
+      {
         check: flags.check,
         forks: flags.forks,
         confirmTimeout: flags.confirmTimeout,
         rollback: flags.rollback,
-      }, { ...transports, targets, emit: screen(flags), signal: stop.signal });
+      },
+      { ...transports, ...places, targets, emit: screen(flags), signal: stop.signal },
+    );
     exitCode = stop.exitCode() ?? result.exitCode;
   } catch (error) {
     thrown = error;
@@ -92,6 +131,8 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
     hosts: result?.hosts ?? [],
     ...(errors.length > 0 ? { errors } : {}),
   };
-  flags.report.filter((file) => isReportName(file) && reportObstacle(file) === null).forEach((file) => writeJsonReport(file, report));
+  flags.report
+    .filter((file) => isReportName(file) && reportObstacle(file) === null)
+    .forEach((file) => writeJsonReport(file, report));
   return exitCode;
 }

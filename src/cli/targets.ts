@@ -1,5 +1,6 @@
 import { ProvisionError } from '../model/error.ts';
 import type { Host, Inventory } from '../model/host.ts';
+import type { Secret } from '../model/secret.ts';
 import type { Target } from '../model/transport.ts';
 
 /** A hop that is no inventory host: `[user@]host[:port]`. */
@@ -50,5 +51,12 @@ function targetOf(inventory: Inventory, host: Host, path: readonly string[]): Ta
 }
 
 /** How to reach every host of the inventory. Throws `inventory` for a jump that leads nowhere or in a circle. */
-export const targetsOf = (inventory: Inventory): Map<string, Target> =>
-  new Map([...inventory.hosts.values()].map((host) => [host.name, targetOf(inventory, host, [])]));
+export function targetsOf(inventory: Inventory, becomePassword?: Secret): Map<string, Target> {
+  const withPassword = (target: Target): Target =>
+    becomePassword === undefined
+      ? target
+      : { ...target, connection: { ...target.connection, becomePassword } };
+  return new Map(
+    [...inventory.hosts.values()].map((host) => [host.name, withPassword(targetOf(inventory, host, []))]),
+  );
+}

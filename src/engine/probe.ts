@@ -41,9 +41,15 @@ export async function readHost(
     (longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000),
     0,
   );
-  const { stdout } = await runScript(session, target, probeScript(resources, checks, nonce, retry, places), nonce, {
-    timeoutMs: PROBE_TIMEOUT_MS + waits,
-  });
+  const { stdout } = await runScript(
+    session,
+    target,
+    probeScript(resources, checks, nonce, retry, places),
+    nonce,
+    {
+      timeoutMs: PROBE_TIMEOUT_MS + waits,
+    },
+  );
   try {
     return parseProbe(stdout, resources, checks, nonce);
   } catch (error) {

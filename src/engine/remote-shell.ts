@@ -1,18 +1,62 @@
 import { ProvisionError } from '../model/error.ts';
+import type { Connection } from '../model/host.ts';
 import type { ExecResult, Session, Target } from '../model/transport.ts';
+import { quote } from '../shell/quote.ts';
+
+/** sudo drops SSH_CONNECTION, which says by which port we came: it is handed on. */
+const asRoot = (flags: string, shell: string): string =>
+  `sh -c ${quote(`exec sudo ${flags} -- env SSH_CONNECTION="$SSH_CONNECTION" ${shell}`)}`;
 
 /**
- * The one command that runs on hosts: a POSIX shell that reads its script from standard input, as root. sudo drops
- * SSH_CONNECTION, which says by which port we came: it is handed on.
+ * The one command that runs on hosts: a POSIX shell that reads its script from standard input, as root. With a
+ * password the input starts with it and a line of ours: sudo takes the first or leaves it, as its rules say, and
+ * whatever is left before our line never reaches the script.
  */
-export const shellCommand = (become: boolean): string =>
-  become ? `sh -c 'exec sudo -n -- env SSH_CONNECTION="$SSH_CONNECTION" sh -s'` : 'sh -s';
+function shellCommand({ become, becomePassword }: Connection, nonce: string): string {
+  if (!become) return 'sh -s';
+  if (becomePassword === undefined) return asRoot('-n', 'sh -s');
+  const skip = `IFS= read -r line; [ "$line" = ${nonce} ] || IFS= read -r line; [ "$line" = ${nonce} ] || exit 97; exec sh -s`;
+  return asRoot("-k -S -p ''", `sh -c ${quote(skip)}`);
+}
+
+/** Hosts whose password sudo has taken in this process. */
+const validated = new WeakSet<Target>();
+
+/**
+ * One exec of its own: a wrong password would make sudo take the next line of its input for another try, and that
+ * must never be a line of a script.
+ */
+async function validatePassword(session: Session, target: Target): Promise<void> {
+  const { become, becomePassword } = target.connection;
+  if (!become || becomePassword === undefined || validated.has(target)) return;
+  const stdin = `${becomePassword.reveal()}\n`;
+  const result = await session.exec("sudo -k -S -p '' true", { stdin, timeoutMs: SUDO_TIMEOUT_MS });
+  if (result.code !== 0) {
+    checkSudo(result, target);
+    throw new ProvisionError(
+      'sudo-refused',
+      `${target.name}: sudo did not take the password (exit ${result.code}).`,
+      {
+        hint: 'Run `sudo -k true` there by hand to see more.',
+      },
+    );
+  }
+  validated.add(target);
+}
+
+/** A host that cannot resolve its own name makes sudo wait for DNS. */
+const SUDO_TIMEOUT_MS = 60_000;
 
 const SUDO_REASONS: readonly (readonly [RegExp, string, string])[] = [
   [
+    /incorrect password|Sorry, try again|no password was provided/,
+    'the sudo password is wrong',
+    'Give the password of the login user: -K, --become-password-file FILE, or PROVISION_BECOME_PASSWORD.',
+  ],
+  [
     /a password is required|a terminal is required/,
     'sudo asks for a password',
-    'Allow it without one: `USER ALL=(ALL) NOPASSWD: ALL` in a file of /etc/sudoers.d, by visudo.',
+    'Give it by -K or --become-password-file FILE, or allow it without: `USER ALL=(ALL) NOPASSWD: ALL` in a file of /etc/sudoers.d, by visudo.',
   ],
   [
     /is not in the sudoers file|may not run sudo/,
@@ -46,7 +90,13 @@ export async function runScript(
   nonce: string,
   options: { readonly timeoutMs: number; readonly onLine?: (line: string) => void },
 ): Promise<ExecResult> {
-  const result = await session.exec(shellCommand(target.connection.become), { ...options, stdin: script });
+  await validatePassword(session, target);
+  const { becomePassword } = target.connection;
+  const password = becomePassword === undefined ? '' : `${becomePassword.reveal()}\n${nonce}\n`;
+  const result = await session.exec(shellCommand(target.connection, nonce), {
+    ...options,
+    stdin: password + script,
+  });
   if (result.stdout.includes(`@@${nonce} begin`)) return result;
   checkSudo(result, target);
   const last = (result.stderr.trim().split('\n').at(-1) ?? '').replace(/\.$/, '');

@@ -164,6 +164,13 @@ function applyScript(transaction: Transaction): string {
   ].join('\n');
 }
 
+/** What a host keeps of a transaction, by file name. */
+export const scriptsOf = (transaction: Transaction): Readonly<Record<string, string>> => ({
+  'rollback.sh': rollbackScript(transaction),
+  'apply.sh': applyScript(transaction),
+  'record.json': JSON.stringify(transaction.record),
+});
+
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /**
@@ -173,11 +180,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
  */
 export function launchScript(transaction: Transaction): string {
   const { nonce, plan, applyTimeout, confirmTimeout, record } = transaction;
-  const files = {
-    'rollback.sh': rollbackScript(transaction),
-    'apply.sh': applyScript(transaction),
-    'record.json': JSON.stringify(record),
-  };
+  const files = scriptsOf(transaction);
   const paths = numberedPaths(plan.changes).flat();
   return [
     frameFunctions(nonce),

@@ -1,4 +1,5 @@
 import type { Place } from './error.ts';
+import type { Secret } from './secret.ts';
 
 export interface Connection {
   /** Name or address to connect to: `ansible_host`, else the inventory name. */
@@ -11,6 +12,8 @@ export interface Connection {
   readonly privateKeyFile?: string | undefined;
   /** `ansible_become`. */
   readonly become: boolean;
+  /** What sudo asks for, from the operator and never from an inventory; undefined = sudo must not ask. */
+  readonly becomePassword?: Secret | undefined;
   /** `jump:` — inventory names or `[user@]host[:port]`, nearest to the controller first. */
   readonly jumps: readonly string[];
   /** `host_keys:` — pinned keys, `ssh-ed25519 AAAA…` or `SHA256:…`. */

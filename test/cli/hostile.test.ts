@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { applyScript } from '../../src/engine/apply-script.ts';
+import { launchScript, scriptsOf as filesOf } from '../../src/engine/transaction-script.ts';
+import type { Transaction } from '../../src/engine/transaction-script.ts';
+import { PLACES } from '../../src/engine/transaction-shell.ts';
 import { compile } from '../../src/engine/compile.ts';
 import type { Compiled } from '../../src/engine/compile.ts';
 import { probeScript } from '../../src/engine/probe-script.ts';
@@ -75,10 +77,22 @@ function scriptsOf({ plays }: Compiled): string[] {
         changes.filter(({ kind }) => kind !== 'package'),
       ];
       const plan = { packages, changes: others };
+      const transaction: Transaction = {
+        id: '20261120T000000-00000000-1',
+        nonce: 'nonce',
+        places: PLACES,
+        armed: true,
+        plan,
+        confirmTimeout: 60,
+        applyTimeout: 60,
+        record: { changes: changes.flatMap((change) => change.changes.map(({ sentence }) => sentence)) },
+      };
+      const files = filesOf(transaction);
       return [
         probeScript(declared, checks, 'nonce', true),
-        applyScript(plan, 'nonce', 'apply'),
-        applyScript(plan, 'nonce', 'revert'),
+        launchScript(transaction),
+        files['apply.sh'] ?? '',
+        files['rollback.sh'] ?? '',
       ];
     }),
   );
@@ -95,7 +109,7 @@ describe('hostile text in every field of the inventory', () => {
   it('control: the inventory without it is valid, and its scripts parse', async () => {
     const outcome = await prepare(gatewayWith(GATEWAY));
     expect(outcome.problems).toBeNull();
-    if (outcome.problems === null) expect(scriptsOf(outcome.compiled).map(parse)).toHaveLength(3);
+    if (outcome.problems === null) expect(scriptsOf(outcome.compiled).map(parse)).toHaveLength(4);
   });
 
   it('the list of fields is that of the schema', () => {
