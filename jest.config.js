@@ -1,5 +1,7 @@
 export default {
   testEnvironment: 'node',
+  // Real processes and real hosts on noisy machines: a hang is what this is to find.
+  testTimeout: 60_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

@@ -4,6 +4,8 @@ import { selectHosts } from '../inventory/patterns.ts';
 import { ERROR_EXIT_CODES, problemsOf } from '../model/error.ts';
 import type { ProvisionError } from '../model/error.ts';
 import type { Session, Target } from '../model/transport.ts';
+import { becomePassword } from './become-password.ts';
+import type { BecomeFlags } from './become-password.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { inventoryOf } from './load.ts';
@@ -11,7 +13,7 @@ import type { LoadFlags } from './load.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
-export interface ContactFlags extends LoadFlags, ConnectFlags {
+export interface ContactFlags extends LoadFlags, ConnectFlags, BecomeFlags {
   readonly forks: number;
   readonly json: boolean;
 }
@@ -45,7 +47,7 @@ export async function contactHosts<T>(
 ): Promise<number> {
   const inventory = await inventoryOf(flags);
   const names = flags.limit === undefined ? [...inventory.hosts.keys()] : selectHosts(inventory, flags.limit);
-  const targets = targetsOf(inventory);
+  const targets = targetsOf(inventory, await becomePassword(flags));
   const { transport } = await transportsFor(inventory, flags);
   const stop = stopSignal();
   const contact = async (target: Target): Promise<Answer<T>> => {

@@ -38,12 +38,19 @@ export const hostKeyOption = (): Option =>
 const TIMEOUT = 'time for one connection';
 const FORKS = 'hosts at the same time';
 
+export const askBecomePassOption = (): Option =>
+  new Option('-K, --ask-become-pass', 'ask for the sudo password');
+export const becomePasswordFileOption = (): Option =>
+  new Option('--become-password-file <file>', 'the sudo password is its first line');
+
 /** How hosts are reached, with nonsense refused at once. */
 export const connectionOptions = (): Option[] => [
   sshConfigOption(),
   hostKeyOption(),
   new Option('-T, --timeout <s>', TIMEOUT).argParser(seconds).default(15),
   new Option('-f, --forks <n>', FORKS).argParser(wholeNumber).default(10),
+  askBecomePassOption(),
+  becomePasswordFileOption(),
 ];
 
 /** The same two for a run, which looks at them itself: its report is written even when they are nonsense. */
@@ -54,8 +61,3 @@ export const runForksOption = (): Option =>
 
 export const confirmTimeoutOption = (): Option =>
   new Option('--confirm-timeout <s>', 'unconfirmed changes are taken back').argParser(Number).default(60);
-
-export const askBecomePassOption = (): Option =>
-  new Option('-K, --ask-become-pass', 'ask for the sudo password');
-export const becomePasswordFileOption = (): Option =>
-  new Option('--become-password-file <file>', 'the sudo password is its first line');

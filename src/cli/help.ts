@@ -72,18 +72,18 @@ function commandLines(command: Command, helper: Help, width: number): string[] {
 /** The first screen: the main form with the names of its flags, then the commands. */
 function rootHelp(root: Command, helper: Help): string {
   const run = root.commands.find((command) => command.name() === DEFAULT_COMMAND);
-  const own = helper.visibleOptions(root);
   const flags = helper.visibleOptions(run ?? root).filter((option) => option.long !== '--help');
-  const groups = helper.groupItems([...flags], [...flags], groupOf);
-  const width = Math.max(...[...groups.keys()].map((heading) => heading.length)) + 1;
+  const groups = [...helper.groupItems([...flags], [...flags], groupOf)];
+  // --version and --help are the root's own; they share the last row.
+  groups.at(-1)?.[1].push(...helper.visibleOptions(root));
+  const width = Math.max(...groups.map(([heading]) => heading.length)) + 1;
   const name = root.name();
   return [
     `Usage: ${name} PLAYBOOK -i INVENTORY [flags]`,
     `       ${name} COMMAND …`,
     root.description(),
     `Flags of a run (what each does: ${name} run --help):`,
-    ...[...groups].flatMap(([heading, options]) => flagRow(heading, options, width)),
-    ...flagRow('Other:', own, width),
+    ...groups.flatMap(([heading, options]) => flagRow(heading, options, width)),
     ...commandLines(root, helper, helper.longestSubcommandTermLength(root, helper)),
     examples(`${name} playbooks/gateway.ts -i inventory/lab --check --diff`),
   ].join('\n');

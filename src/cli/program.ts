@@ -32,7 +32,7 @@ function settle(command: Command): void {
 /** The whole tree of commands. Nothing but commander is loaded for it. */
 export function program(version: string): Command {
   const root = new Command('provision')
-    .description('Corrects what differs on hosts, over SSH, proves it, and never asks a question.')
+    .description('Corrects what differs on hosts, over SSH, and proves it with real packets.')
     .version(version)
     .enablePositionalOptions()
     .configureHelp(compactHelp)

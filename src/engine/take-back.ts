@@ -10,6 +10,8 @@ import type { Transaction } from './transaction-script.ts';
 const ASK_TIMEOUT_MS = 30_000;
 /** A rollback restarts services: it may take this long after the window has ended. */
 const GRACE_MS = 20_000;
+/** Nothing happens by itself there: only a link that comes back soon is of use. */
+const UNARMED_MS = 10_000;
 /** Between two tries to reach a host again; sshd may count failed ones (PerSourcePenalties of sshd_config(5)). */
 const RETRY_MS = 1000;
 
@@ -99,7 +101,8 @@ async function lookAgain(
 export async function awaitEnding(context: Context, host: HostRun, reason: string): Promise<void> {
   const { transaction } = host;
   if (!transaction) return;
-  const ends = (host.windowEnds ?? Date.now() + transaction.confirmTimeout * 1000) + GRACE_MS;
+  const window = (host.windowEnds ?? Date.now() + transaction.confirmTimeout * 1000) + GRACE_MS;
+  const ends = transaction.armed ? window : Date.now() + UNARMED_MS;
   context.emit({
     type: 'host-reverting',
     host: host.name,
@@ -115,6 +118,7 @@ export async function awaitEnding(context: Context, host: HostRun, reason: strin
     }
     await sleep(RETRY_MS);
   }
+  host.transaction = null;
   const what = transaction.armed
     ? 'its timer takes the change back, and nobody could see that yet'
     : 'nothing takes the change back (--no-rollback)';

@@ -98,10 +98,10 @@ describe('exit 2', () => {
 });
 
 describe('exit 3', () => {
-  it('the link is cut in the middle of the changes: their outcome is unknown', async () => {
+  it('the host is gone in the middle of the changes, and stays away: their outcome is unknown', async () => {
     const host = await network.host();
     const project = projectFor(network, { db1: host }, SLOW);
-    const run = await project.run([], { meanwhile: () => whenBegun(project, 'db1', () => host.cut()) });
+    const run = await project.run([], { meanwhile: () => whenBegun(project, 'db1', () => host.close()) });
     expect([run.code, statuses(run)]).toEqual([3, { db1: 'unknown' }]);
   });
 });
@@ -120,7 +120,7 @@ describe('mixed outcomes: 3 before 2 before 4 before 0', () => {
       names.filter((name) => name === 'gone').map((name) => [name, { ansible_port: 1 }]),
     );
     const project = projectFor(network, hosts, MIXED, { hostVars: gone });
-    const cut = (): Promise<void> => whenBegun(project, 'cut', () => hosts['cut']?.cut());
+    const cut = (): Promise<void> => whenBegun(project, 'cut', () => hosts['cut']?.close());
     return project.run([], hosts['cut'] ? { meanwhile: cut } : {});
   };
 

@@ -49,11 +49,14 @@ describe('standard output and standard error', () => {
     const lines = linesOf(stderr);
     const ofHosts = lines.filter((line) => /^(db1|webserver2)\s{2,}\S/.test(line));
     const ofTheRun = lines.filter(
-      (line) => line.startsWith('own resources  run ') || line.startsWith('play '),
+      (line) =>
+        line.startsWith('own resources  run ') ||
+        line.startsWith('play ') ||
+        line.startsWith('warning: --no-rollback'),
     );
     expect(lines.filter((line) => !ofHosts.includes(line) && !ofTheRun.includes(line))).toEqual([]);
     expect(ofHosts.some((line) => line.includes('apply'))).toBe(true);
-    expect(ofTheRun.length).toBe(2);
+    expect(ofTheRun.length).toBe(3);
   });
 
   it('what a failed step printed is shown with -vv, each line with its host', async () => {
@@ -68,7 +71,7 @@ describe('standard output and standard error', () => {
     const project = await twoHosts();
     const quiet = await project.run(['-q']);
     // Whether this machine has an IPv6 route is not what is asked here.
-    expect(linesOf(quiet.stderr).filter((line) => !line.includes('IPv6 route'))).toEqual([]);
+    expect(linesOf(quiet.stderr).filter((line) => !/IPv6 route|--no-rollback/.test(line))).toEqual([]);
     expect(linesOf(quiet.stdout)).toHaveLength(2);
     expect((await project.run(['-q'])).stdout).toBe('');
   });

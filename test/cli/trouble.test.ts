@@ -223,11 +223,21 @@ describe('the link', () => {
     expect(existsSync(project.at('remote/db1'))).toBe(false);
   });
 
-  it('is cut while the host is being changed: unknown, exit 3', async () => {
+  it('is cut while the host is being changed: found again and put back, exit 2', async () => {
+    const host = await network.host();
+    const project = projectFor(network, { db1: host }, SLOW);
+    const { error } = await troubleWith(host, project, 2, {
+      meanwhile: () => whenBegun(project, 'db1', () => host.cut()),
+    });
+    expect(error.message).toContain('was put back');
+    expect(existsSync(project.at('remote/db1'))).toBe(false);
+  });
+
+  it('is cut while the host is being changed, and the host stays away: unknown, exit 3', async () => {
     const host = await network.host();
     const project = projectFor(network, { db1: host }, SLOW);
     const { error } = await troubleWith(host, project, 3, {
-      meanwhile: () => whenBegun(project, 'db1', () => host.cut()),
+      meanwhile: () => whenBegun(project, 'db1', () => host.close()),
     });
     expect(error.code).toBe('outcome-unknown');
     expect(error.message).toContain(`127.0.0.1:${host.port}`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newKeyPair } from '../../fakehost/fake-host.ts';
 import type { FakeAnswer } from '../../fakehost/fake-host.ts';
@@ -133,6 +134,26 @@ describe('provision ping', () => {
     expect(out).toMatch(
       /^gw1 {2}failed {2}at sudo \(passed: name, tcp, host key, login\)\n {6}cause: gw1: sudo asks for a password.*\n {6}next: .*NOPASSWD/,
     );
+  });
+
+  it('takes the sudo password from a file, and says when it is wrong', async () => {
+    const answer = (_command: string, stdin: string): FakeAnswer | undefined =>
+      stdin.startsWith('right\n')
+        ? withTools(...NEEDED, 'curl', 'busctl')(_command, stdin)
+        : { code: 1, stderr: 'Sorry, try again.\n' };
+    const gw1 = await hostWith({ answer });
+    const setup = setupFor({ gw1 });
+    const files = directory();
+    for (const [text, code, says] of [
+      ['right', 0, 'sudo, tools'],
+      ['wrong', 2, 'the sudo password is wrong'],
+    ] as const) {
+      writeFileSync(join(files, text), `${text}\n`, { mode: 0o600 });
+      const flags = ['--become-password-file', join(files, text)];
+      const printed = await on('ping', setup, { gw1: '{ ansible_become: true }' }, ...flags);
+      expect([printed.code, printed.out]).toEqual([code, expect.stringContaining(says)]);
+      expect(printed.out + printed.err).not.toMatch(/right|wrong\n/);
+    }
   });
 
   it('a login shell that runs nothing ends 2', async () => {

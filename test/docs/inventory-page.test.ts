@@ -1,0 +1,11 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, it } from '@jest/globals';
+import { inventoryPage } from './inventory-reference.ts';
+
+const FILE = 'docs/inventory.md';
+
+it('docs/inventory.md is made of its head and the JSON Schema; to make it anew: UPDATE_DOCS=1 npm run test:unit -- test/docs/inventory-page', () => {
+  const page = inventoryPage();
+  if (process.env['UPDATE_DOCS'] === '1') writeFileSync(FILE, page);
+  expect(readFileSync(FILE, 'utf8')).toBe(page);
+});
