@@ -23,7 +23,9 @@ const XML_ENTITIES: Readonly<Record<string, string>> = {
 /** Our helpers refuse undefined, which strict mode lets through as an argument of a helper. */
 function helpers(engine: typeof Handlebars): void {
   engine.registerHelper('xml', (value: unknown) => {
-    if (value === undefined || value === null) throw new Error('xml: the value is not defined');
+    if (typeof value !== 'string' && typeof value !== 'number') {
+      throw new Error('xml: the value is not defined');
+    }
     return String(value).replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c);
   });
 }

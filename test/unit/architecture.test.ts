@@ -4,7 +4,17 @@ import { describe, expect, it } from '@jest/globals';
 
 /** Which folder may import which (design: an import points only downwards). The table is the documentation. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  cli: ['lab', 'reporters', 'engine', 'transport', 'inventory', 'playbook', 'templating.ts', 'model', 'index.ts'],
+  cli: [
+    'lab',
+    'reporters',
+    'engine',
+    'transport',
+    'inventory',
+    'playbook',
+    'templating.ts',
+    'model',
+    'index.ts',
+  ],
   lab: ['inventory', 'model', 'shell'],
   reporters: ['model'],
   engine: ['templating.ts', 'model', 'shell'],
@@ -44,23 +54,31 @@ interface Import {
 
 function importsOf(file: string, text: string): Import[] {
   const folder = file.includes('/') ? (file.split('/')[0] ?? '') : file;
-  const found = text.matchAll(/(?:^\s*(?:import|export)\b[^;'"]*?from\s*|^\s*import\s*|\bimport\()\s*['"]([^'"]+)['"]/gm);
+  const found = text.matchAll(
+    /(?:^\s*(?:import|export)\b[^;'"]*?from\s*|^\s*import\s*|\bimport\()\s*['"]([^'"]+)['"]/gm,
+  );
   return [...found].map((match) => ({ file, from: folder, specifier: match[1] ?? '' }));
 }
 
 /** The sentence that says what to mend; null when the import is allowed. */
 function complaint({ file, from, specifier }: Import): string | null {
   if (!specifier.startsWith('.')) {
-    const library = specifier.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : (specifier.split('/')[0] ?? '');
+    const library = specifier.startsWith('@')
+      ? specifier.split('/').slice(0, 2).join('/')
+      : (specifier.split('/')[0] ?? '');
     const owners = OWNERS[library];
-    return owners && !owners.includes(from) ? `${file} imports ${library}, which belongs to ${owners.join(', ')}` : null;
+    return owners && !owners.includes(from)
+      ? `${file} imports ${library}, which belongs to ${owners.join(', ')}`
+      : null;
   }
   const target = path.relative(SRC, path.resolve(SRC, path.dirname(file), specifier));
   const to = target.includes('/') ? (target.split('/')[0] ?? '') : target;
   if (to === from) return null;
   const allowed = ARROWS[from] ?? [];
   const fits = allowed.some((arrow) => target === arrow || target.startsWith(`${arrow}/`));
-  return fits ? null : `${file} imports ${target}: ${from} may import only ${allowed.join(', ') || 'nothing'}`;
+  return fits
+    ? null
+    : `${file} imports ${target}: ${from} may import only ${allowed.join(', ') || 'nothing'}`;
 }
 
 describe('layers', () => {
@@ -70,12 +88,15 @@ describe('layers', () => {
   });
 
   it('an import points only downwards, and libraries stay in their layer', () => {
-    const complaints = files.flatMap((file) => importsOf(file, readFileSync(path.join(SRC, file), 'utf8')).map(complaint)).filter(Boolean);
+    const complaints = files
+      .flatMap((file) => importsOf(file, readFileSync(path.join(SRC, file), 'utf8')).map(complaint))
+      .filter(Boolean);
     expect(complaints).toEqual([]);
   });
 
   it('control: an arrow that points up, and a library in the wrong layer, are seen', () => {
-    const text = "import { run } from '../engine/run.ts';\nimport { z } from 'zod';\nconst x = await import('../cli/main.ts');";
+    const text =
+      "import { run } from '../engine/run.ts';\nimport { z } from 'zod';\nconst x = await import('../cli/main.ts');";
     expect(importsOf('resources/x.ts', text).map(complaint)).toEqual([
       'resources/x.ts imports engine/run.ts: resources may import only model, shell',
       'resources/x.ts imports zod, which belongs to inventory, roles',

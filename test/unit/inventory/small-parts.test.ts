@@ -4,13 +4,7 @@ import { codeFrame } from '../../../src/inventory/code-frame.ts';
 import { closest, didYouMean, editDistance } from '../../../src/inventory/did-you-mean.ts';
 import { expandHostRange } from '../../../src/inventory/host-range.ts';
 import { bitsPerSecond, durationSeconds } from '../../../src/roles/variables/amounts.ts';
-import {
-  addressNumber,
-  contains,
-  formatAddress,
-  networkOf,
-  overlaps,
-} from '../../../src/model/ipv4.ts';
+import { addressNumber, contains, formatAddress, networkOf, overlaps } from '../../../src/model/ipv4.ts';
 import { portRanges, publishedParts } from '../../../src/roles/variables/ports.ts';
 
 describe('host ranges', () => {

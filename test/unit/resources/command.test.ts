@@ -2,7 +2,12 @@ import { command } from '../../../src/resources/index.ts';
 import { describeResource } from './conformance.ts';
 
 describeResource('command', {
-  resource: command({ name: 'swap off', check: 'test ! -s /proc/swaps', run: 'swapoff -a', undo: 'swapon -a' }),
+  resource: command({
+    name: 'swap off',
+    check: 'test ! -s /proc/swaps',
+    run: 'swapoff -a',
+    undo: 'swapon -a',
+  }),
   matching: { stdout: '0\n', code: 0 },
   absent: { stdout: '1\n', code: 0 },
   different: { stdout: '1\n', code: 0 },

@@ -69,12 +69,15 @@ export function describeResource(kind: string, conformance: Conformance): void {
     });
 
     it('names the fields that differ, each in its layer', () => {
-      const fields = resource.plan(different, facts)?.changes.map((change) => `${change.layer}.${change.field}`);
+      const fields = resource
+        .plan(different, facts)
+        ?.changes.map((change) => `${change.layer}.${change.field}`);
       expect(fields).toEqual(conformance.differs);
     });
 
     it('says every change in a sentence', () => {
-      for (const change of resource.plan(different, facts)?.changes ?? []) expect(change.sentence.length).toBeGreaterThan(10);
+      for (const change of resource.plan(different, facts)?.changes ?? [])
+        expect(change.sentence.length).toBeGreaterThan(10);
     });
 
     it('treats a missing tool as absent, not as a crash', () => {

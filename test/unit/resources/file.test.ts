@@ -16,7 +16,9 @@ describeResource('file', {
 
 describe('file', () => {
   it('offers both texts for a diff', () => {
-    expect(file({ path, content: 'new\n' }).plan({ stdout: '0644 root root\nold\n', code: 0 }, facts)?.text).toEqual({ path, before: 'old\n', after: 'new\n' });
+    expect(
+      file({ path, content: 'new\n' }).plan({ stdout: '0644 root root\nold\n', code: 0 }, facts)?.text,
+    ).toEqual({ path, before: 'old\n', after: 'new\n' });
   });
 
   it('removes what must not exist, and puts it back as it was', () => {

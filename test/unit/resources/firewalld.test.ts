@@ -15,7 +15,8 @@ describeResource('firewalld-zone', {
   absent: { stdout: '\nabsent\n', code: 0 },
   different: captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live'),
   differs: ['live.rules'],
-  hostile: (text) => firewalldZone({ name: text, xml: () => `<zone><short>${text.replaceAll(/[<>&]/g, '')}</short></zone>` }),
+  hostile: (text) =>
+    firewalldZone({ name: text, xml: () => `<zone><short>${text.replaceAll(/[<>&]/g, '')}</short></zone>` }),
 });
 
 describeResource('firewalld-policy', {
@@ -32,7 +33,9 @@ describe('firewalld zone', () => {
     const change = zone.plan(captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live'), facts);
     expect(change?.apply.steps).toEqual([]);
     expect(change?.apply.handlers?.map((handler) => handler.id)).toEqual(['firewalld reload']);
-    expect(change?.changes[0]?.sentence).toBe('zone public: missing live: masquerade for 172.31.0.16/28 towards outside 172.31.0.0/24');
+    expect(change?.changes[0]?.sentence).toBe(
+      'zone public: missing live: masquerade for 172.31.0.16/28 towards outside 172.31.0.0/24',
+    );
   });
 
   it('removed permanently only: a write and no reload', () => {
@@ -56,8 +59,13 @@ describe('firewalld zone', () => {
   });
 
   it('a file that cannot be parsed is drift', () => {
-    const change = zone.plan({ ...gateway, stdout: gateway.stdout.replace('<zone>', '<zonk>').replace('</zone>', '</zonk>') }, facts);
-    expect(change?.changes.some(({ layer, field }) => layer === 'saved' && field === 'unreadable')).toBe(true);
+    const change = zone.plan(
+      { ...gateway, stdout: gateway.stdout.replace('<zone>', '<zonk>').replace('</zone>', '</zonk>') },
+      facts,
+    );
+    expect(change?.changes.some(({ layer, field }) => layer === 'saved' && field === 'unreadable')).toBe(
+      true,
+    );
   });
 
   it('checks the new configuration in a copy before it is used', () => {
@@ -78,7 +86,8 @@ describe('firewalld XML', () => {
   });
 
   it('reads priorities, logs, limits, marks and rejects', () => {
-    const xml = '<zone><rule priority="-10"><source ipset="bad"/><service name="ssh"/><log prefix="x" level="info"><limit value="3/minute"/></log><audit/><reject type="icmp-port-unreachable"><limit value="2/second"/></reject></rule><rule><port port="1" protocol="tcp"/><mark set="5/0xff"/></rule></zone>';
+    const xml =
+      '<zone><rule priority="-10"><source ipset="bad"/><service name="ssh"/><log prefix="x" level="info"><limit value="3/minute"/></log><audit/><reject type="icmp-port-unreachable"><limit value="2/second"/></reject></rule><rule><port port="1" protocol="tcp"/><mark set="5/0xff"/></rule></zone>';
     expect(zoneFromXml(xml)['rules']).toEqual([
       'rule port port="1" protocol="tcp" mark set=5/0xff',
       'rule priority="-10" source ipset="bad" service name="ssh" log prefix="x" level="info" limit value="3/m" audit reject type="icmp-port-unreachable" limit value="2/s"',
@@ -86,6 +95,11 @@ describe('firewalld XML', () => {
   });
 
   it('reads policies', () => {
-    expect(policyFromXml(policyXml)).toMatchObject({ target: 'CONTINUE', priority: -1, ingress_zones: ['ANY'], egress_zones: ['ANY'] });
+    expect(policyFromXml(policyXml)).toMatchObject({
+      target: 'CONTINUE',
+      priority: -1,
+      ingress_zones: ['ANY'],
+      egress_zones: ['ANY'],
+    });
   });
 });

@@ -7,7 +7,9 @@ const values = {
   'net.ipv4.conf.all.send_redirects': 0,
   'net.ipv4.conf.default.send_redirects': 0,
 };
-const content = Object.entries(values).map(([key, value]) => `${key} = ${value}\n`).join('');
+const content = Object.entries(values)
+  .map(([key, value]) => `${key} = ${value}\n`)
+  .join('');
 const forwarding = sysctl({ name: 'nat-gateway', values, content });
 
 const output = (live: readonly string[], saved: string): { stdout: string; code: number } => ({
@@ -39,7 +41,10 @@ describe('sysctl', () => {
   });
 
   it('names only the saved layer when somebody edited the drop-in', () => {
-    const change = forwarding.plan(output(['1', '0', '0'], `present\n${content}net.ipv4.tcp_syncookies = 0\n`), facts);
+    const change = forwarding.plan(
+      output(['1', '0', '0'], `present\n${content}net.ipv4.tcp_syncookies = 0\n`),
+      facts,
+    );
     expect(change?.changes).toEqual([
       expect.objectContaining({ field: 'net.ipv4.tcp_syncookies', layer: 'saved', before: '0', after: null }),
     ]);
