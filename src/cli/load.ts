@@ -4,6 +4,7 @@ import * as api from '../index.ts';
 import { compile } from '../engine/compile.ts';
 import type { Compiled } from '../engine/compile.ts';
 import { loadInventory } from '../inventory/load.ts';
+import { overrideVariables } from '../inventory/overrides.ts';
 import { selectHosts } from '../inventory/patterns.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
@@ -52,6 +53,7 @@ export async function load(
     render: templates([...new Set(templateDirectories(playbookFile, flags.templates))]),
     select: (pattern) => selectHosts(inventory, pattern),
     limit: flags.limit,
+    override: (host, vars) => overrideVariables(host, vars, playbookFile),
   });
   return { inventory, compiled };
 }

@@ -7,8 +7,10 @@ import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
 import { awaitEnding } from './take-back.ts';
-import { extendScript, launchScript, parseTransaction, stepOf } from './transaction-script.ts';
-import type { ApplyOutcome, StepFailure, Transaction } from './transaction-script.ts';
+import { extendScript, launchScript } from './transaction-script.ts';
+import { parseTransaction, stepOf } from './transaction-output.ts';
+import type { Transaction } from './transaction-script.ts';
+import type { ApplyOutcome, StepFailure } from './transaction-output.ts';
 import { PLACES } from './transaction-shell.ts';
 
 /** Seconds the steps of one host may take, packages included. */

@@ -31,6 +31,11 @@ export interface CompileInput {
   /** Hosts that a play's `hosts:` or `-l` selects. Throws `no-hosts-matched`. */
   readonly select: (pattern: string) => readonly string[];
   readonly limit: string | undefined;
+  /** A host's variables with a play's own laid over them, checked. Throws `playbook` errors. */
+  readonly override: (
+    host: Host,
+    vars: Readonly<Record<string, unknown>>,
+  ) => Readonly<Record<string, unknown>>;
 }
 
 const viewOf = (host: Host, vars = host.vars): HostView => ({
@@ -119,8 +124,8 @@ function compilePlay(
   for (const hostName of hosts) {
     const host = input.inventory.hosts.get(hostName);
     if (!host) continue;
-    const vars = { ...host.vars, ...play.vars };
     try {
+      const vars = play.vars ? input.override(host, play.vars) : host.vars;
       const built = play.roles.map((role) => role.build({ ...context, host, vars, template: input.render }));
       const declared = built.flatMap((result) => result.resources);
       resources.set(hostName, withoutTwins(declared, hostName));

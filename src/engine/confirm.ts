@@ -3,7 +3,8 @@ import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
 import { awaitEnding } from './take-back.ts';
-import { confirmScript, parseTransaction } from './transaction-script.ts';
+import { confirmScript } from './transaction-script.ts';
+import { parseTransaction } from './transaction-output.ts';
 
 /** Ends the window of a verified host, over the new connection that verified it. */
 export async function confirmHost(context: Context, host: HostRun): Promise<void> {

@@ -4,7 +4,8 @@ import type { ErrorCode } from '../model/error.ts';
 import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
-import { endingOf, parseTransaction, rollbackRequest, statusScript } from './transaction-script.ts';
+import { rollbackRequest, statusScript } from './transaction-script.ts';
+import { endingOf, parseTransaction } from './transaction-output.ts';
 import type { Transaction } from './transaction-script.ts';
 
 const ASK_TIMEOUT_MS = 30_000;

@@ -56,6 +56,7 @@ async function prepare(inventory: unknown): Promise<Outcome> {
       render: templates(['templates']),
       select: (pattern) => selectHosts(loaded, pattern),
       limit: undefined,
+      override: (host, vars) => ({ ...host.vars, ...vars }),
     });
     return { problems: null, compiled };
   } catch (error) {

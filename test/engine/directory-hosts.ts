@@ -125,6 +125,7 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
         render: () => '',
         select,
         limit,
+        override: (name, vars) => ({ ...name.vars, ...vars }),
       });
       const result = await run(
         compiled,

@@ -16,12 +16,11 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   confirmScript,
-  endingOf,
   launchScript,
-  parseTransaction,
   rollbackRequest,
   statusScript,
 } from '../../src/engine/transaction-script.ts';
+import { endingOf, parseTransaction } from '../../src/engine/transaction-output.ts';
 import type { ChangePlan, Transaction } from '../../src/engine/transaction-script.ts';
 import type { ResourceChange } from '../../src/model/resource.ts';
 
