@@ -38,3 +38,16 @@ export function addFactsCommand(root: Command): void {
       process.exitCode = await facts(flags);
     });
 }
+
+export function addStatusCommand(root: Command): void {
+  readingCommand(root, 'status')
+    .summary('print the changes hosts remember, and what waits')
+    .description(
+      'Prints the journal of each host: who changed it, when, and how that ended; a change that is not confirmed yet; who holds the lock.',
+    )
+    .addHelpText('after', examples('provision status -i inventory/prod -l nat-gateway'))
+    .action(async (flags: ContactFlags) => {
+      const { status } = await import('./status.ts');
+      process.exitCode = await status(flags);
+    });
+}

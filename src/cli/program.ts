@@ -48,6 +48,7 @@ export function program(version: string): Command {
   root.commandsGroup('Commands on hosts, real or built on this machine:');
   host.addPingCommand(root);
   host.addFactsCommand(root);
+  host.addStatusCommand(root);
   add.addRehearseCommand(root);
   add.addLabCommand(root);
   settle(root);

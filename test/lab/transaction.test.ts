@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { endOf, gatewayLab, SNAPSHOT, startProvision, statusOf } from './gateway-lab.ts';
+import { endOf, gatewayLab, provision, SNAPSHOT, startProvision, statusOf } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
 import { labSupport } from './support.ts';
 
@@ -250,10 +250,16 @@ labSupport('transactions on a real host', () => {
       const first = startProvision(...argv(playbook));
       const firstEnd = endOf(first);
       await untilHost(PENDING);
+      const status = await provision('status', '-i', lab.inventory, '-l', 'gw1');
+      expect(status.stdout).toMatch(/gw1 {2}not confirmed yet: run \S+ of \S+@\S+ since/);
       const second = await lab.runPlaybook(playbook);
       expect(second.code).toBe(6);
       expect(second.stderr).toMatch(/run \S+ of \S+@\S+ since/);
       expect((await firstEnd).code).toBe(0);
+      const told = (await provision('status', '-i', lab.inventory, '-l', 'gw1')).stdout;
+      expect(told).toMatch(/gw1 +\S+Z +confirmed/);
+      expect(told).toContain('taken back: not confirmed in time');
+      expect(told).toContain('taken back: rebooted before it was confirmed');
       await lab.on(
         'gw1',
         'rm /run/trap; echo old > /etc/provision-test; chown 1000:0 /etc/provision-test; chmod 640 /etc/provision-test; touch -d 2020-01-01 /etc/provision-test',

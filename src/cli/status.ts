@@ -1,0 +1,71 @@
+import { readJournal } from '../engine/journal.ts';
+import type { HostJournal, JournalEntry } from '../engine/journal.ts';
+import { reported } from '../engine/host-run.ts';
+import { coloursFor } from '../reporters/colour.ts';
+import { printable } from '../reporters/printable.ts';
+import { problemLines } from '../reporters/problem.ts';
+import { contactHosts } from './contact.ts';
+import type { Answer, ContactFlags } from './contact.ts';
+import { counted, table } from './table.ts';
+
+const LINES = 10;
+const HEADINGS = ['HOST', 'ENDED', 'ENDING', 'WHO', 'RUN', 'CHANGES'];
+
+const WORDS: Readonly<Record<string, string>> = {
+  'confirmed asked': 'confirmed',
+  'rolled-back timeout': 'taken back: not confirmed in time',
+  'rolled-back boot': 'taken back: rebooted before it was confirmed',
+  'rolled-back asked': 'taken back: by a check or the operator',
+  'rolled-back failed': 'taken back: a step failed',
+};
+
+const text = (value: unknown): string => printable(typeof value === 'string' ? value : '-');
+
+function row(host: string, { ending, reason, endedAt, record }: JournalEntry): string[] {
+  const changes = Array.isArray(record['changes']) ? record['changes'].length : 0;
+  return [
+    host,
+    text(endedAt),
+    WORDS[`${ending} ${reason}`] ?? printable(`${ending}: ${reason}`),
+    text(record['who']),
+    text(record['run']),
+    counted(changes, 'difference'),
+  ];
+}
+
+const owner = (record: Readonly<Record<string, unknown>>): string =>
+  `run ${text(record['run'])} of ${text(record['who'])} since ${text(record['at'])}`;
+
+function entryOf({ target, value, error }: Answer<HostJournal>): object {
+  return { name: target.name, ...value, ...(error ? { error: reported(error) } : {}) };
+}
+
+/** `provision status`: what each host remembers of the runs that changed it, and what waits there now. */
+export async function status(flags: ContactFlags): Promise<number> {
+  const answers: Answer<HostJournal>[] = [];
+  const exitCode = await contactHosts(
+    flags,
+    (session, target) => readJournal(session, target, LINES),
+    (answer) => answers.push(answer),
+  );
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({ exitCode, hosts: answers.map(entryOf) }, null, 2)}\n`);
+    return exitCode;
+  }
+  const colours = coloursFor(process.stdout, process.env);
+  const rows = answers.flatMap(({ target, value }) =>
+    (value?.entries ?? []).map((entry) => row(target.name, entry)),
+  );
+  const waiting = answers.flatMap(({ target, value }) => [
+    ...(value?.holder ? [`${target.name}  ${colours.yellow('locked')} by ${owner(value.holder)}`] : []),
+    ...(value?.pending
+      ? [`${target.name}  ${colours.yellow('not confirmed yet')}: ${owner(value.pending)}`]
+      : []),
+  ]);
+  const lines = rows.length > 0 ? table([HEADINGS, ...rows]) : ['no host was changed by provision so far'];
+  [...waiting, ...lines].forEach((line) => process.stdout.write(`${line}\n`));
+  answers
+    .flatMap(({ error }) => (error ? problemLines(error, coloursFor(process.stderr, process.env)) : []))
+    .forEach((line) => process.stderr.write(`${line}\n`));
+  return exitCode;
+}
