@@ -8,8 +8,8 @@ import { becomePassword } from './become-password.ts';
 import type { BecomeFlags } from './become-password.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
-import { inventoryOf } from './load.ts';
-import type { LoadFlags } from './load.ts';
+import { inventoryOf } from './load-inventory.ts';
+import type { LoadFlags } from './load-inventory.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 

@@ -6,7 +6,7 @@ import type { Place } from '../model/error.ts';
 import type { Host, Inventory } from '../model/host.ts';
 import { hostNamed } from './inventory.ts';
 import type { InventoryFlags } from './inventory.ts';
-import { inventoryOf } from './load.ts';
+import { inventoryOf } from './load-inventory.ts';
 import { table } from './table.ts';
 
 /** One value of a host, and where it was written. */

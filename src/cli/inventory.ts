@@ -3,8 +3,8 @@ import { selectHosts } from '../inventory/patterns.ts';
 import { yamlText } from '../inventory/yaml-text.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Host, Inventory } from '../model/host.ts';
-import { inventoryOf } from './load.ts';
-import type { LoadFlags } from './load.ts';
+import { inventoryOf } from './load-inventory.ts';
+import type { LoadFlags } from './load-inventory.ts';
 import { table } from './table.ts';
 
 export interface InventoryFlags extends LoadFlags {

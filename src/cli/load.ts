@@ -3,34 +3,16 @@ import { fileURLToPath } from 'node:url';
 import * as api from '../index.ts';
 import { compile } from '../engine/compile.ts';
 import type { Compiled } from '../engine/compile.ts';
-import { loadInventory } from '../inventory/load.ts';
 import { overrideVariables } from '../inventory/overrides.ts';
 import { selectHosts } from '../inventory/patterns.ts';
-import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
-import { loadModule } from '../playbook/load-module.ts';
 import { loadPlaybook } from '../playbook/load.ts';
 import { templates } from '../templating.ts';
+import { inventoryOf } from './load-inventory.ts';
+import type { LoadFlags } from './load-inventory.ts';
 
 /** The package's own templates: beside `src` and beside `dist`. */
 const OWN_TEMPLATES = fileURLToPath(new URL('../../templates', import.meta.url));
-
-export interface LoadFlags {
-  readonly inventory?: readonly string[];
-  readonly limit?: string;
-  readonly templates?: string;
-}
-
-/** Reads the inventory of `-i`. Throws `usage` without one, else a list of all problems. */
-export async function inventoryOf({ inventory = [] }: Pick<LoadFlags, 'inventory'>): Promise<Inventory> {
-  const sources = typeof inventory === 'string' ? [inventory] : inventory;
-  if (sources.length === 0) {
-    throw new ProvisionError('usage', 'No inventory was given.', {
-      hint: 'Add -i INVENTORY, for example -i inventory/lab.',
-    });
-  }
-  return loadInventory(sources, { loadTypeScript: (file) => loadModule(file, api) });
-}
 
 /** Template directories, first hit wins: `--templates`, the playbook's project, the package. */
 const templateDirectories = (playbook: string, given: string | undefined): string[] => [

@@ -4,7 +4,7 @@ import { typedWords } from './completion-words.ts';
 import * as flag from './flags.ts';
 import { examples } from './help.ts';
 import type { InventoryFlags } from './inventory.ts';
-import type { LoadFlags } from './load.ts';
+import type { LoadFlags } from './load-inventory.ts';
 import type { RenderFlags } from './render.ts';
 
 export function addInitCommand(root: Command): void {

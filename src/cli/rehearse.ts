@@ -11,7 +11,7 @@ import { writeJsonReport } from '../reporters/json.ts';
 import { transportsFor } from './connect.ts';
 import { fail } from './fail.ts';
 import { load } from './load.ts';
-import type { LoadFlags } from './load.ts';
+import type { LoadFlags } from './load-inventory.ts';
 import { driftsFor } from './rehearse-drifts.ts';
 import { screen } from './screen.ts';
 import { stopSignal } from './stop-signal.ts';

@@ -1,6 +1,6 @@
 import { coloursFor } from '../reporters/colour.ts';
 import { load } from './load.ts';
-import type { LoadFlags } from './load.ts';
+import type { LoadFlags } from './load-inventory.ts';
 import { renderDirectory } from './render-directory.ts';
 import { renderedHosts } from './rendered.ts';
 import { counted } from './table.ts';

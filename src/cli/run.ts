@@ -12,7 +12,7 @@ import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
 import { load } from './load.ts';
-import type { LoadFlags } from './load.ts';
+import type { LoadFlags } from './load-inventory.ts';
 import { screen } from './screen.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';

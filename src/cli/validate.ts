@@ -1,13 +1,10 @@
-import * as api from '../index.ts';
 import type { Compiled } from '../engine/compile.ts';
 import { selectHosts } from '../inventory/patterns.ts';
 import { ProblemList, problemsOf } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
-import { loadPlaybook } from '../playbook/load.ts';
 import { coloursFor } from '../reporters/colour.ts';
-import { inventoryOf, load } from './load.ts';
-import type { LoadFlags } from './load.ts';
-import { renderedHosts } from './rendered.ts';
+import { inventoryOf } from './load-inventory.ts';
+import type { LoadFlags } from './load-inventory.ts';
 import { counted, fewNames, table } from './table.ts';
 
 const say = (lines: readonly string[]): void => lines.forEach((line) => process.stdout.write(`${line}\n`));
@@ -17,6 +14,11 @@ async function loadWhole(
   playbook: string,
   flags: LoadFlags,
 ): Promise<{ inventory: Inventory; compiled: Compiled }> {
+  const [{ load }, { loadPlaybook }, api] = await Promise.all([
+    import('./load.ts'),
+    import('../playbook/load.ts'),
+    import('../index.ts'),
+  ]);
   try {
     return await load(playbook, flags);
   } catch (error) {
@@ -75,6 +77,7 @@ export async function validate(playbook: string | undefined, flags: LoadFlags): 
     return 0;
   }
   const { inventory, compiled } = await loadWhole(playbook, flags);
+  const { renderedHosts } = await import('./rendered.ts');
   const files = renderedHosts(compiled, inventory).reduce((sum, host) => sum + host.files.length, 0);
   warn(compiled.warnings);
   say([...groupLines(inventory), ...playLines(compiled, files), 'valid']);

@@ -31,8 +31,16 @@ const ROLE_OF: readonly (readonly [string, readonly string[], string])[] = [
     ],
     'Where and how a host is reached.',
   ],
-  ['Networks and checks', ['networks', 'nics', 'eips', 'echo_url'], 'Read by roles, checks, lints and the lab. No role of this version changes or compares the addresses of a NIC, and `peak` has no effect yet.'],
-  ['NAT gateway', ['nat_gateway', 'firewall', 'nat', 'bandwidth'], 'Read by the role `nat-gateway`. It takes `nat.engine: firewalld` only, and refuses `nat.snat`, `protocol: any`, `firewall.filter` and `bandwidth`: [roles.md](roles.md#limits).'],
+  [
+    'Networks and checks',
+    ['networks', 'nics', 'eips', 'echo_url'],
+    'Read by roles, checks, lints and the lab. No role of this version changes or compares the addresses of a NIC, and `peak` has no effect yet.',
+  ],
+  [
+    'NAT gateway',
+    ['nat_gateway', 'firewall', 'nat', 'bandwidth'],
+    'Read by the role `nat-gateway`. It takes `nat.engine: firewalld` only, and refuses `nat.snat`, `protocol: any`, `firewall.filter` and `bandwidth`: [roles.md](roles.md#limits).',
+  ],
   ['Multi-NIC egress hosts', ['app_host', 'egress'], 'Checked, and read by no role of this version.'],
   ['Load balancers', ['load_balancer', 'listeners'], 'Checked, and read by no role of this version.'],
   ['Lab', ['lab'], 'How the lab builds this host: [lab.md](lab.md).'],
@@ -56,7 +64,9 @@ function typeOf(schema: Schema): string {
   if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(', or ');
   if (schema.items) return `list of ${typeOf(schema.items)}`;
   const range =
-    schema.minimum !== undefined && schema.maximum !== undefined ? ` ${schema.minimum} to ${schema.maximum}` : '';
+    schema.minimum !== undefined && schema.maximum !== undefined
+      ? ` ${schema.minimum} to ${schema.maximum}`
+      : '';
   const types = typeof schema.type === 'string' ? [schema.type] : (schema.type ?? []);
   return `${types.map((type) => NOUNS[type] ?? type).join(' or ')}${range}`;
 }
@@ -65,7 +75,8 @@ function typeOf(schema: Schema): string {
 function inner(schema: Schema, path: string): { readonly schema: Schema; readonly path: string } | null {
   if (schema.items) return inner(schema.items, `${path}[]`);
   if (schema.properties) return { schema, path };
-  if (typeof schema.additionalProperties === 'object') return inner(schema.additionalProperties, `${path}.NAME`);
+  if (typeof schema.additionalProperties === 'object')
+    return inner(schema.additionalProperties, `${path}.NAME`);
   return null;
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { endOf, gatewayLab, provision, SNAPSHOT, startProvision, statusOf } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
 import { labSupport } from './support.ts';
@@ -7,7 +7,7 @@ import { labSupport } from './support.ts';
 const MINUTES = 60_000;
 
 /** A playbook that writes a file, then runs shell text; `undo` takes the text back. */
-const trap = (run: string, undo = 'true', check = 'test -e /run/trap'): string => `
+const trap = (run: string, undo = 'true', check = 'test -e /run/trap', checks = ''): string => `
 import { command, defineRole, file, play, playbook } from 'provision';
 const trap = defineRole('trap', () => ({
   resources: [
@@ -15,11 +15,20 @@ const trap = defineRole('trap', () => ({
     command({ name: 'trap', check: ${JSON.stringify(check)}, run: ${JSON.stringify(run)}, undo: ${JSON.stringify(undo)} }),
   ],
 }));
-export default playbook('trap', [play({ hosts: 'gw1', roles: [trap()] })]);
+export default playbook('trap', [play({ hosts: 'gw1', roles: [trap()], checks: [${checks}] })]);
 `;
+
+/** A check that takes so long that the window stays open while a test does something. */
+const SLOW_CHECK = `() => [{
+  name: 'slow', from: 'gw1', kind: 'slow', to: 'itself', expect: 'yes', when: 'change', onFail: 'warn', retries: 0, timeout: 20,
+  script: 'sleep 15; echo yes', read: (output) => output.trim(),
+}]`;
 
 const LOCK = (rule: string): string =>
   `nft 'add table inet lockout; add chain inet lockout in { type filter hook input priority -300; }; add rule inet lockout in ${rule}'`;
+/** Something to come back to, with an owner, a mode and a time of its own. */
+const RESTORE =
+  'rm -f /run/trap; echo old > /etc/provision-test; chown 1000:0 /etc/provision-test; chmod 640 /etc/provision-test; touch -d 2020-01-01 /etc/provision-test';
 const UNLOCK = 'nft delete table inet lockout';
 const LOCKED = 'nft list table inet lockout';
 
@@ -29,11 +38,7 @@ labSupport('transactions on a real host', () => {
 
   beforeAll(async () => {
     lab = await gatewayLab();
-    // Something to come back to, with an owner, a mode and an attribute of its own.
-    await lab.on(
-      'gw1',
-      'echo old > /etc/provision-test; chown 1000:0 /etc/provision-test; chmod 640 /etc/provision-test; touch -d 2020-01-01 /etc/provision-test',
-    );
+    await lab.on('gw1', RESTORE);
     before = await lab.on('gw1', SNAPSHOT);
   }, 20 * MINUTES);
   afterAll(async () => lab?.down(), 2 * MINUTES);
@@ -63,6 +68,12 @@ labSupport('transactions on a real host', () => {
     expect(await lab.on('gw1', 'flock -n /run/provision/lock echo free')).toBe('free\n');
     expect(await lab.on('gw1', "stat -c '%U %a' /etc/provision-test")).toBe('ops 640\n');
   };
+
+  // What one case leaves behind must not fail the next.
+  beforeEach(async () => {
+    await untilHost(`! ${PENDING}`, 90);
+    await lab.on('gw1', RESTORE);
+  }, 2 * MINUTES);
 
   it(
     'control: the snapshot sees a change of one byte',
@@ -148,10 +159,7 @@ labSupport('transactions on a real host', () => {
       // Case 9, 28: confirmed stays, and a second run arms nothing.
       const again = await lab.runPlaybook(playbook);
       expect(again.report.hosts.map(({ ssh }) => [ssh.connections, ssh.execs])).toEqual([[1, 1]]);
-      await lab.on(
-        'gw1',
-        'rm /run/trap; echo old > /etc/provision-test; chown 1000:0 /etc/provision-test; chmod 640 /etc/provision-test; touch -d 2020-01-01 /etc/provision-test',
-      );
+      await lab.on('gw1', RESTORE);
       await expectAsBefore();
     },
     2 * MINUTES,
@@ -192,7 +200,10 @@ labSupport('transactions on a real host', () => {
   it(
     'case 8: a reboot in the window: files are back before anything reads them',
     async () => {
-      const playbook = lab.playbook('reboot', trap('touch /run/trap', 'rm -f /run/trap'));
+      const playbook = lab.playbook(
+        'reboot',
+        trap('touch /run/trap', 'rm -f /run/trap', undefined, SLOW_CHECK),
+      );
       const child = startProvision(...argv(playbook, '--confirm-timeout', '60'));
       await untilHost(`${PENDING} && test -e /run/trap`);
       child.kill('SIGKILL');
@@ -217,10 +228,7 @@ labSupport('transactions on a real host', () => {
       );
       const { code, report } = await lab.runPlaybook(playbook);
       expect([code, statusOf(report, 'gw1')]).toEqual([0, 'changed']);
-      await lab.on(
-        'gw1',
-        'rm /run/trap; echo old > /etc/provision-test; chown 1000:0 /etc/provision-test; chmod 640 /etc/provision-test; touch -d 2020-01-01 /etc/provision-test',
-      );
+      await lab.on('gw1', RESTORE);
       await expectAsBefore();
     },
     MINUTES,
@@ -233,7 +241,10 @@ labSupport('transactions on a real host', () => {
         'gw1',
         "mkdir -p /run/systemd/logind.conf.d; printf '[Login]\\nKillUserProcesses=yes\\n' > /run/systemd/logind.conf.d/kill.conf; systemctl restart systemd-logind",
       );
-      const playbook = lab.playbook('kill-user', trap('touch /run/trap', 'rm -f /run/trap'));
+      const playbook = lab.playbook(
+        'kill-user',
+        trap('touch /run/trap', 'rm -f /run/trap', undefined, SLOW_CHECK),
+      );
       const child = startProvision(...argv(playbook, '--confirm-timeout', '4'));
       await untilHost(`${PENDING} && test -e /run/trap`);
       child.kill('SIGKILL');
@@ -260,10 +271,7 @@ labSupport('transactions on a real host', () => {
       expect(told).toMatch(/gw1 +\S+Z +confirmed/);
       expect(told).toContain('taken back: not confirmed in time');
       expect(told).toContain('taken back: rebooted before it was confirmed');
-      await lab.on(
-        'gw1',
-        'rm /run/trap; echo old > /etc/provision-test; chown 1000:0 /etc/provision-test; chmod 640 /etc/provision-test; touch -d 2020-01-01 /etc/provision-test',
-      );
+      await lab.on('gw1', RESTORE);
       await expectAsBefore();
     },
     MINUTES,

@@ -1,0 +1,29 @@
+import { loadInventory } from '../inventory/load.ts';
+import { ProvisionError } from '../model/error.ts';
+import type { Inventory } from '../model/host.ts';
+
+export interface LoadFlags {
+  readonly inventory?: readonly string[];
+  readonly limit?: string;
+  readonly templates?: string;
+}
+
+/** Loads a TypeScript inventory; jiti and the public API are loaded only when there is one. */
+async function loadTypeScript(file: string): Promise<Record<string, unknown>> {
+  const [{ loadModule }, api] = await Promise.all([
+    import('../playbook/load-module.ts'),
+    import('../index.ts'),
+  ]);
+  return loadModule(file, api);
+}
+
+/** Reads the inventory of `-i`. Throws `usage` without one, else a list of all problems. */
+export async function inventoryOf({ inventory = [] }: Pick<LoadFlags, 'inventory'>): Promise<Inventory> {
+  const sources = typeof inventory === 'string' ? [inventory] : inventory;
+  if (sources.length === 0) {
+    throw new ProvisionError('usage', 'No inventory was given.', {
+      hint: 'Add -i INVENTORY, for example -i inventory/lab.',
+    });
+  }
+  return loadInventory(sources, { loadTypeScript });
+}
