@@ -10,10 +10,8 @@ export interface LoadFlags {
 
 /** Loads a TypeScript inventory; jiti and the public API are loaded only when there is one. */
 async function loadTypeScript(file: string): Promise<Record<string, unknown>> {
-  const [{ loadModule }, api] = await Promise.all([
-    import('../playbook/load-module.ts'),
-    import('../index.ts'),
-  ]);
+  const { loadModule } = await import('../playbook/load-module.ts');
+  const api = await import('../index.ts');
   return loadModule(file, api);
 }
 

@@ -17,6 +17,11 @@ const NEEDED: readonly (readonly string[])[] = [
   ['mktemp'],
   ['ip'],
   ['systemctl'],
+  ['systemd-run'],
+  ['flock'],
+  ['sha256sum'],
+  ['stat'],
+  ['tail'],
   ['dpkg-query', 'rpm'],
 ];
 

@@ -4,13 +4,14 @@ import { problemsOf, ProvisionError } from '../model/error.ts';
 import type { Report } from '../model/report.ts';
 import { reported } from '../engine/host-run.ts';
 import { newRunId, run } from '../engine/run.ts';
-import type { RunDependencies, RunResult } from '../engine/run.ts';
+import type { RunResult } from '../engine/run.ts';
 import { writeJsonReport } from '../reporters/json.ts';
 import { becomePassword } from './become-password.ts';
 import type { BecomeFlags } from './become-password.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
+import { placesOnHosts } from './host-places.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
 import { screen } from './screen.ts';
@@ -42,21 +43,6 @@ function reportObstacle(file: string): string | null {
 }
 
 const isReportName = (file: string): boolean => file.endsWith('.json');
-
-/**
- * PROVISION_HOST_STATE: another directory than /var/lib/provision for what hosts keep of transactions; `{host}` in it
- * becomes the host's inventory name. For hosts whose /var cannot be written, and for several hosts on one machine.
- */
-function placesOnHosts(directory: string | undefined): Pick<RunDependencies, 'places'> {
-  if (directory === undefined || directory === '') return {};
-  if (!path.posix.isAbsolute(directory)) {
-    throw new ProvisionError('usage', `PROVISION_HOST_STATE ${directory} is not absolute.`, {
-      hint: 'Give a path that starts with a slash.',
-    });
-  }
-  const of = (host: string): string => directory.replaceAll('{host}', host);
-  return { places: (host) => ({ state: of(host), run: `${of(host)}.run` }) };
-}
 
 /** Nonsense in a flag is said before anything is read. */
 function checkFlags({ report, forks, timeout, confirmTimeout, sshConfig }: RunFlags): void {
@@ -103,7 +89,7 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
     const { inventory, compiled } = await load(playbook, flags);
     const targets = targetsOf(inventory, await becomePassword(flags));
     const transports = await transportsFor(inventory, flags);
-    const places = placesOnHosts(process.env['PROVISION_HOST_STATE']);
+    const places = placesOnHosts(process.env);
     result = await run(
       compiled,
       {

@@ -6,6 +6,7 @@ import { printable } from '../reporters/printable.ts';
 import { problemLines } from '../reporters/problem.ts';
 import { contactHosts } from './contact.ts';
 import type { Answer, ContactFlags } from './contact.ts';
+import { placesOnHosts } from './host-places.ts';
 import { counted, table } from './table.ts';
 
 const LINES = 10;
@@ -43,9 +44,10 @@ function entryOf({ target, value, error }: Answer<HostJournal>): object {
 /** `provision status`: what each host remembers of the runs that changed it, and what waits there now. */
 export async function status(flags: ContactFlags): Promise<number> {
   const answers: Answer<HostJournal>[] = [];
+  const { places } = placesOnHosts(process.env);
   const exitCode = await contactHosts(
     flags,
-    (session, target) => readJournal(session, target, LINES),
+    (session, target) => readJournal(session, target, LINES, places?.(target.name)),
     (answer) => answers.push(answer),
   );
   if (flags.json) {

@@ -14,11 +14,9 @@ async function loadWhole(
   playbook: string,
   flags: LoadFlags,
 ): Promise<{ inventory: Inventory; compiled: Compiled }> {
-  const [{ load }, { loadPlaybook }, api] = await Promise.all([
-    import('./load.ts'),
-    import('../playbook/load.ts'),
-    import('../index.ts'),
-  ]);
+  const { load } = await import('./load.ts');
+  const { loadPlaybook } = await import('../playbook/load.ts');
+  const api = await import('../index.ts');
   try {
     return await load(playbook, flags);
   } catch (error) {

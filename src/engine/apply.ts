@@ -35,8 +35,8 @@ function transactionOf(
     places: places?.(host.name) ?? PLACES,
     armed: options.rollback,
     plan: {
-      packages: plan.filter((change) => change.kind === 'package'),
-      changes: plan.filter((change) => change.kind !== 'package'),
+      packages: plan.filter((change) => change.phase === 'package'),
+      changes: plan.filter((change) => change.phase === 'main'),
     },
     confirmTimeout: options.confirmTimeout,
     applyTimeout: APPLY_TIMEOUT,

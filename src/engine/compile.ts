@@ -12,6 +12,7 @@ export interface CompiledPlay {
   readonly batches: readonly (readonly string[])[];
   readonly resources: ReadonlyMap<string, readonly Resource[]>;
   readonly checks: readonly Check[];
+  readonly warnings: readonly string[];
 }
 
 export interface Compiled {
@@ -118,6 +119,7 @@ function compilePlay(
     play: hosts,
   };
   const specs: CheckSpec[] = [];
+  const warnings: string[] = [];
   const resources = new Map<string, readonly Resource[]>();
   // What is wrong with one host hides nothing that is wrong with another; the same mistake is told once.
   const problems = new Map<string, ProvisionError>();
@@ -130,6 +132,7 @@ function compilePlay(
       const declared = built.flatMap((result) => result.resources);
       resources.set(hostName, withoutTwins(declared, hostName));
       specs.push(...built.flatMap((result) => result.checks ?? []));
+      warnings.push(...built.flatMap((result) => result.warnings ?? []));
     } catch (error) {
       problemsOf(error).forEach((problem) => problems.set(`${problem.code} ${problem.message}`, problem));
     }
@@ -137,7 +140,7 @@ function compilePlay(
   if (problems.size > 0) throw new ProblemList([...problems.values()]);
   const checks = unique([...specs, ...(play.checks ?? [])].flatMap((spec) => spec(context)));
   const roles = play.roles.map((role) => role.name);
-  return { name, roles, batches: batchesOf(hosts, play.serial, name), resources, checks };
+  return { name, roles, batches: batchesOf(hosts, play.serial, name), resources, checks, warnings };
 }
 
 /**
@@ -179,9 +182,12 @@ export function compile(input: CompileInput): Compiled {
     plays,
     hosts: inOrder.filter((host) => inPlays.has(host)),
     vantages: inOrder.filter((host) => !inPlays.has(host) && asked.has(host)),
-    warnings: inventory.warnings.map(({ message, place }) =>
-      place ? `${place.file}:${place.line ?? 1}: ${message}` : message,
-    ),
+    warnings: [
+      ...inventory.warnings.map(({ message, place }) =>
+        place ? `${place.file}:${place.line ?? 1}: ${message}` : message,
+      ),
+      ...new Set(plays.flatMap((play) => play.warnings)),
+    ],
   };
 }
 

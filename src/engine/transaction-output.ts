@@ -40,7 +40,7 @@ export function parseTransaction(stdout: string, nonce: string, plan: ChangePlan
     if (word !== 'failed') return;
     const [, length, payload] = lines[index + 1] ?? [];
     failures.push({
-      resource: all[Number(label.replace('revert-', ''))]?.resource ?? label,
+      resource: all[Number(label.replace(/^revert-|-part$/g, ''))]?.resource ?? label,
       code: Number(code),
       output: decode(length, payload ?? ''),
     });

@@ -54,8 +54,12 @@ const handlersOf = (transitions: readonly Transition[]): string[] => {
 const functions = (name: string, texts: readonly string[]): string[] =>
   texts.map((text, index) => `${name}_${index}() {\n${text}\n}`);
 
+/** Runs the texts in order; the last one carries the label that means "done", those before it a part of it. */
 const calls = (label: string, name: string, texts: readonly string[], otherwise: string): string[] =>
-  texts.map((_text, index) => `run ${label} ${name}_${index}\n[ "$code" -eq 0 ] || ${otherwise}`);
+  texts.map((_text, index) => {
+    const word = index === texts.length - 1 ? label : `${label}-part`;
+    return `run ${word} ${name}_${index}\n[ "$code" -eq 0 ] || ${otherwise}`;
+  });
 
 const pathsOf = (change: ResourceChange): readonly string[] => change.apply.paths ?? [];
 

@@ -29,7 +29,8 @@ const BOOT_LINK = `${BOOT_WANTS}/provision-rollback-boot.service`;
 const bootUnit = ({ state }: Places): string => `[Unit]
 Description=Take back the change of provision that was not confirmed before the reboot
 DefaultDependencies=no
-ConditionPathExistsGlob=${state}/txn/*/pending
+ConditionPathExistsGlob=|${state}/txn/*/pending
+ConditionPathExistsGlob=|${state}/txn/*/rolling-back
 RequiresMountsFor=${state} /etc
 After=local-fs.target
 Before=systemd-sysctl.service network-pre.target firewalld.service sysinit.target shutdown.target
@@ -38,7 +39,7 @@ Conflicts=shutdown.target
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'for p in ${state}/txn/*/pending; do /bin/sh "$\${p%%/pending}/rollback.sh" boot; done'
+ExecStart=/bin/sh -c 'for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do [ ! -e "$$p" ] || /bin/sh "$\${p%%/*}/rollback.sh" boot; done'
 `;
 
 const ARMED = `
@@ -108,18 +109,21 @@ prepare() {
   flock -n 8 || refuse locked "$(cat "$RUN/holder" 2>/dev/null)"
   printf '%s' "$HOLDER" > "$RUN/holder"
   for p in "$STATE"/txn/*/pending "$STATE"/txn/*/rolling-back; do
-    [ ! -e "$p" ] || refuse pending "$(cat "$p")"
+    [ -e "$p" ] || continue
+    # Nothing would ever end one without a timer; its controller holds the lock while it lives.
+    if [ -e "\${p%/*}/unarmed" ]; then mv "$p" "\${p%/*}/abandoned"; else refuse pending "$(cat "$p")"; fi
   done
   mkdir -m 0700 "$T" || refuse not-armed "$T cannot be made: is there space left on /var?"
   : > "$T/timer"
+  ${armed ? ':' : ': > "$T/unarmed"'}
   unpack || give_up 'the scripts did not arrive whole, or there is no space left on /var'
   { mkdir "$T/snapshot" && snapshot && { sync "$T"/snapshot/* "$T" 2>/dev/null || sync; } && : > "$T/complete"; } || give_up 'no snapshot could be taken: is there space left on /var?'
   unit_for_a_reboot || give_up 'the unit for a reboot in the middle could not be written'
   { printf '%s' "$HOLDER" > "$T/pending.new" && mv "$T/pending.new" "$T/pending"; } || give_up 'there is no space left on /var'
   arm "provision-rollback-$ID" ${seconds} || give_up 'systemd could not set the timer that takes the change back'
   printf 'provision-rollback-%s\\n' "$ID" > "$T/timer"
-  # Whatever is started from here on must not inherit the lock.
-  exec 8>&-
+  # Whatever is started from here on must not inherit the lock; without a timer it is all that keeps others away.
+  ${armed ? 'exec 8>&-' : ':'}
 }
 run_apply() {
   : > "$T/log"
@@ -191,6 +195,8 @@ main </dev/null
 
 /** For the probe: transactions not ended, and the last line of the journal. */
 export const transactionsProbe = ({ state }: Places): string => sh`
-for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do [ ! -e "$p" ] || { cat "$p"; break; }; done
+for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do
+  if [ -e "$p" ] && [ ! -e "\${p%/*}/unarmed" ]; then cat "$p"; break; fi
+done
 echo
 tail -n 1 ${`${state}/journal`} 2>/dev/null || true`;

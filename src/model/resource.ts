@@ -68,6 +68,8 @@ export interface Transition {
 /** What has to be done on a host for one resource, with its way back. */
 export interface ResourceChange {
   readonly resource: string;
+  /** Packages come first and are not reverted. */
+  readonly phase: 'package' | 'main';
   readonly kind: string;
   readonly changes: readonly Change[];
   readonly apply: Transition;

@@ -75,6 +75,7 @@ export function defineResource<Props, S extends State>(
         const text = definition.text?.(output, props, facts);
         return {
           resource: id,
+          phase: definition.phase ?? 'main',
           kind,
           changes,
           apply: definition.transition({ from, to, text: text?.after ?? null }, props),

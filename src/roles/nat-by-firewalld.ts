@@ -57,6 +57,23 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
   }
 }
 
+/** What the inventory may say already and this version does nothing about: said, not passed over. */
+export function ignoredVariables({ nics, eips, egress, listeners }: HostVariables, host: string): string[] {
+  const ignored = [
+    ...Object.entries(nics ?? {}).flatMap(([name, nic]) =>
+      (nic.secondary ?? []).length > 0
+        ? [`nics.${name}.secondary (the addresses must be there already)`]
+        : [],
+    ),
+    ...Object.entries(eips ?? {}).flatMap(([name, eip]) =>
+      eip.peak === undefined ? [] : [`eips.${name}.peak`],
+    ),
+    ...((egress ?? []).length > 0 ? ['egress'] : []),
+    ...((listeners ?? []).length > 0 ? ['listeners'] : []),
+  ];
+  return ignored.map((what) => `${host}: ${what} has no effect in this version`);
+}
+
 /**
  * Masquerade of a source towards everything but the network it stands in: a rich rule can exclude one destination
  * (firewalld.richlanguage(5)), and traffic that stays inside keeps its address.

@@ -4,7 +4,7 @@ import type { Facts, Resource } from '../model/resource.ts';
 import { firewalldPolicy, firewalldZone, packageInstalled, service, sysctl } from '../resources/index.ts';
 import { contains } from '../model/ipv4.ts';
 import { defineRole } from './define.ts';
-import { forwardPorts, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
+import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables, Zone } from './variables/index.ts';
 
@@ -135,5 +135,9 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
       content: absent ? null : context.template('sysctl/drop-in.conf', { values: pairs }),
     }),
   ];
-  return { resources, checks: absent ? [] : proofs(vars, context) } satisfies RoleResult;
+  return {
+    resources,
+    checks: absent ? [] : proofs(vars, context),
+    warnings: ignoredVariables(vars, context.host.name),
+  } satisfies RoleResult;
 });

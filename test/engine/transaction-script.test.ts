@@ -38,6 +38,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const makes = (name: string, over: Partial<ResourceChange> = {}): ResourceChange => ({
   resource: `file:${name}`,
   kind: 'file',
+  phase: 'main',
   changes: [],
   apply: { steps: [`touch ${host}/${name}`] },
   revert: { steps: [`rm -f ${host}/${name}`] },
@@ -228,12 +229,24 @@ describe('the end of a transaction', () => {
   it('case 16: while it is pending, another one is refused and told whose it is', () => {
     const first = transaction(plan());
     send(launchScript(first), first);
+    // As if a timer stood behind it.
+    rmSync(path.join(root, 'state/txn', first.id, 'unarmed'));
     const second = transaction({ packages: [], changes: [makes('b')] }, '20261120T000001-11111111');
     const { ending, refusal } = send(launchScript(second), second);
     expect(ending).toBe('refused');
     expect(refusal?.reason).toBe('pending');
     expect(JSON.parse(refusal?.text ?? '')).toMatchObject({ run: first.id, who: 'me@here' });
     expect(files()).toEqual(['a']);
+  });
+
+  it('one without a timer whose controller is gone does not lock the host for good', () => {
+    const first = transaction(plan());
+    send(launchScript(first), first);
+    const second = transaction({ packages: [], changes: [makes('b')] }, '20261120T000001-11111111');
+    expect(send(launchScript(second), second).ending).toBe('applied');
+    expect(existsSync(path.join(root, 'state/txn', first.id, 'abandoned'))).toBe(true);
+    expect(send(confirmScript(second), second).ending).toBe('confirmed');
+    expect(files()).toEqual(['a', 'b']);
   });
 
   it('a state directory that is not ours alone is refused: nobody else can hold the lock or forge a confirm', () => {

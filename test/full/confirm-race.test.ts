@@ -15,6 +15,7 @@ const ROUNDS = 100;
 const change: ResourceChange = {
   resource: 'file:/etc/provision-race',
   kind: 'file',
+  phase: 'main',
   changes: [],
   apply: { steps: ['echo new > /etc/provision-race'], paths: ['/etc/provision-race'] },
   revert: { steps: [], paths: ['/etc/provision-race'] },

@@ -245,7 +245,7 @@ labSupport('transactions on a real host', () => {
         'kill-user',
         trap('touch /run/trap', 'rm -f /run/trap', undefined, SLOW_CHECK),
       );
-      const child = startProvision(...argv(playbook, '--confirm-timeout', '4'));
+      const child = startProvision(...argv(playbook, '--confirm-timeout', '5'));
       await untilHost(`${PENDING} && test -e /run/trap`);
       child.kill('SIGKILL');
       await expectAsBefore();

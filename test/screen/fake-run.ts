@@ -61,7 +61,14 @@ function resource(index: number): ResourceChange {
     ],
   ];
   const [id, changes] = kinds[index % kinds.length] as (typeof kinds)[number];
-  return { resource: id, kind: id.split(':')[0] ?? '', changes: changes(id), ...nowhere };
+  const kind = id.split(':')[0] ?? '';
+  return {
+    resource: id,
+    kind,
+    phase: kind === 'package' ? 'package' : 'main',
+    changes: changes(id),
+    ...nowhere,
+  };
 }
 
 const checkOf = (

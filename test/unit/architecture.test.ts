@@ -40,7 +40,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   handlebars: ['templating.ts'],
   yaml: ['inventory'],
   zod: ['inventory', 'roles'],
-  zx: ['lab', 'transport'],
+  zx: ['lab'],
 };
 
 const SRC = path.resolve('src');

@@ -126,8 +126,12 @@ export const connectionVariables = {
   lab: section('How the lab builds this host.', {
     image: z
       .enum(['bare', 'full'])
-      .default('full')
-      .describe('full = with firewalld and Docker; bare = with neither.'),
+      .default('bare')
+      .describe('bare = neither firewalld nor Docker; full = with both.'),
+    default_route: z
+      .boolean()
+      .optional()
+      .describe('With several gateways in one network: this one is where the network’s route table points.'),
     ssh_port: port.optional().describe('The port its sshd listens on; left out = 22.'),
     serve: z
       .array(port)

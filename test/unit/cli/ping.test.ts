@@ -30,7 +30,18 @@ const withTools =
     const nonce = /@@([0-9a-f]+) begin/.exec(stdin)?.[1] ?? '';
     return { stdout: [`@@${nonce} begin`, ...tools.map((tool) => `@@${nonce} has ${tool}`), ''].join('\n') };
   };
-const NEEDED = ['base64', 'mktemp', 'ip', 'systemctl', 'dpkg-query'];
+const NEEDED = [
+  'base64',
+  'mktemp',
+  'ip',
+  'systemctl',
+  'dpkg-query',
+  'systemd-run',
+  'flock',
+  'sha256sum',
+  'stat',
+  'tail',
+];
 
 describe('provision ping', () => {
   it('goes step by step to each host, over one connection and with one exec', async () => {
@@ -63,7 +74,14 @@ describe('provision ping', () => {
   });
 
   it('ends 2 when a needed tool is missing; rpm does instead of dpkg-query', async () => {
-    const gw1 = await hostWith({ answer: withTools('mktemp', 'ip', 'systemctl', 'rpm', 'curl', 'busctl') });
+    const gw1 = await hostWith({
+      answer: withTools(
+        ...NEEDED.filter((tool) => tool !== 'base64' && tool !== 'dpkg-query'),
+        'rpm',
+        'curl',
+        'busctl',
+      ),
+    });
     const { code, out } = await on('ping', setupFor({ gw1 }), { gw1: '{}' });
     expect(code).toBe(2);
     expect(out).toMatch(

@@ -130,6 +130,7 @@ describe('what is rendered', () => {
       batches: [['h1']],
       resources: new Map([['h1', resources]]),
       checks: [],
+      warnings: [],
     };
     const compiled: Compiled = { playbook: 'p', plays: [play], hosts: ['h1'], vantages: [], warnings: [] };
     return renderedHosts(compiled, inventory)[0]?.files;
