@@ -100,7 +100,9 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
       },
       { ...transports, ...places, targets, emit: screen(flags), signal: stop.signal },
     );
-    exitCode = stop.exitCode() ?? result.exitCode;
+    // A host that needs a person, or our own fault, is worse than having been stopped.
+    const { exitCode: ended } = result;
+    exitCode = ended === 1 || ended === 3 ? ended : (stop.exitCode() ?? ended);
   } catch (error) {
     thrown = error;
     exitCode = await fail(error);

@@ -29,8 +29,8 @@ export const asked = (checks: readonly Check[], moments: readonly CheckWhen[]): 
   checks.filter((check) => moments.includes(check.when));
 
 /**
- * Does this result put a change back? Only what worked before and does not now, and what must work whatever was
+ * Does this result put a change back? Only what worked before and does not now (or cannot be asked any more), and what must work whatever was
  * before: a network that was broken already must not keep its own repair from happening.
  */
 export const mustRevert = (check: Check, result: CheckResult): boolean =>
-  result.status === 'fail' && (result.baseline === 'pass' || check.onFail === 'revert');
+  result.status !== 'pass' && (result.baseline === 'pass' || check.onFail === 'revert');

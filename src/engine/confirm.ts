@@ -4,7 +4,7 @@ import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
 import { awaitEnding } from './take-back.ts';
 import { confirmScript } from './transaction-script.ts';
-import { parseTransaction } from './transaction-output.ts';
+import { endingOf, parseTransaction } from './transaction-output.ts';
 
 /** Ends the window of a verified host, over the new connection that verified it. */
 export async function confirmHost(context: Context, host: HostRun): Promise<void> {
@@ -20,7 +20,9 @@ export async function confirmHost(context: Context, host: HostRun): Promise<void
       host.transaction = null;
       return;
     }
-    if (ending !== 'too-late') throw new Error('the host did not say whether it is confirmed');
+    if (ending !== 'too-late' || endingOf(stdout, transaction.nonce) !== 'rolled-back') {
+      throw new Error('the host did not say that it is confirmed');
+    }
     host.transaction = null;
     host.fail(
       'reverted',

@@ -177,7 +177,14 @@ export async function reprobe(context: Context, host: HostRun): Promise<void> {
   await host.timed('probe', async () => {
     try {
       const session = host.session ?? (await host.connect(context.transport, context.signal));
-      host.probe = await readHost(session, host.target, resourcesOf(context, host.name), [], false);
+      host.probe = await readHost(
+        session,
+        host.target,
+        resourcesOf(context, host.name),
+        [],
+        false,
+        context.places?.(host.name),
+      );
       host.stale = false;
     } catch (error) {
       host.fail('failed', error);

@@ -68,17 +68,21 @@ async function runBatch(
   const planned = ready.map((host) => ({ host, plan: planHost(context, play, host) }));
   const changing = planned.filter(({ plan }) => plan.length > 0);
   await Promise.all(planned.filter(({ plan }) => plan.length === 0).map(({ host }) => host.release()));
-  if (changing.length === 0 || context.options.check) return 'ok';
+  // One that could not be read or planned is a failure of its batch too: the next one must not go first.
+  const whole = (): 'ok' | 'failed' => (hosts.some((host) => host.error) ? 'failed' : 'ok');
+  if (context.options.check) return 'ok';
+  if (changing.length === 0) return whole();
   if (context.signal?.aborted) {
     changing.forEach(({ host }) => (host.status = 'skipped'));
     return 'failed';
   }
   await applyBatch(context, changing);
-  return settleBatch(
+  const settled = await settleBatch(
     context,
     play,
     changing.map(({ host }) => host),
   );
+  return settled === 'ok' ? whole() : settled;
 }
 
 /** probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake. */

@@ -40,6 +40,33 @@ function stuck(host: HostRun, reason: string): void {
   host.transaction = null;
 }
 
+/** An ending that stands already. False = it is still on its way there. */
+function alreadyEnded(host: HostRun, ending: string | null, reason: string): boolean {
+  switch (ending) {
+    case 'rolled-back':
+      putBack(host, reason);
+      return true;
+    case 'stuck':
+      stuck(host, reason);
+      return true;
+    case 'confirmed':
+      host.status = 'changed';
+      host.transaction = null;
+      return true;
+    case 'never':
+      host.fail(
+        'failed',
+        new ProvisionError('connection-lost', `${host.name}: ${reason}; nothing was changed.`, {
+          hint: 'Run again.',
+        }),
+      );
+      host.transaction = null;
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Asks the host to take it back now. True when it is settled. */
 async function askBack(host: HostRun, transaction: Transaction, reason: string): Promise<boolean> {
   if (!host.session) return false;
@@ -51,7 +78,8 @@ async function askBack(host: HostRun, transaction: Transaction, reason: string):
     { timeoutMs: ASK_TIMEOUT_MS },
   );
   const { ending } = parseTransaction(stdout, transaction.nonce, transaction.plan);
-  if (ending === 'reverted' || ending === 'too-late') putBack(host, reason);
+  if (ending === 'reverted') putBack(host, reason);
+  else if (ending === 'too-late') return alreadyEnded(host, endingOf(stdout, transaction.nonce), reason);
   else if (ending === 'stuck') stuck(host, reason);
   return ending !== 'unknown';
 }
@@ -67,32 +95,8 @@ async function lookAgain(
   const { stdout } = await runScript(session, host.target, statusScript(transaction), transaction.nonce, {
     timeoutMs: ASK_TIMEOUT_MS,
   });
-  switch (endingOf(stdout, transaction.nonce)) {
-    case 'rolled-back':
-      putBack(host, reason);
-      return true;
-    case 'stuck':
-      stuck(host, reason);
-      return true;
-    case 'confirmed':
-      host.status = 'changed';
-      host.transaction = null;
-      return true;
-    case 'pending':
-      return askBack(host, transaction, reason);
-    case null:
-      // It was never begun: the connection ended before the host had the script.
-      host.fail(
-        'failed',
-        new ProvisionError('connection-lost', `${host.name}: ${reason}; nothing was changed.`, {
-          hint: 'Run again.',
-        }),
-      );
-      host.transaction = null;
-      return true;
-    default:
-      return false;
-  }
+  const ending = endingOf(stdout, transaction.nonce);
+  return ending === 'pending' ? askBack(host, transaction, reason) : alreadyEnded(host, ending, reason);
 }
 
 /**

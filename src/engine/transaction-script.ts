@@ -37,7 +37,7 @@ const RUN = `
 LC_ALL=C; export LC_ALL
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH
 run() {
-  said=$( set -e; "$2" 2>&1 )
+  said=$( set -e; "$2" 2>&1 8>&- 9>&- )
   code=$?
   if [ "$code" -eq 0 ]; then mark "done $1"; else
     mark "failed $1 $code"; frame output "$(printf %s "$said" | tail -c 4000 | encode)"
@@ -52,7 +52,7 @@ const handlersOf = (transitions: readonly Transition[]): string[] => {
 };
 
 const functions = (name: string, texts: readonly string[]): string[] =>
-  texts.map((text, index) => `${name}_${index}() {\n${text}\n}`);
+  texts.map((text, index) => `${name}_${index}() {\n:\n${text}\n}`);
 
 /** Runs the texts in order; the last one carries the label that means "done", those before it a part of it. */
 const calls = (label: string, name: string, texts: readonly string[], otherwise: string): string[] =>
@@ -143,7 +143,7 @@ function applyScript(transaction: Transaction): string {
       calls(String(index), `package_${index}`, change.apply.steps, undo),
     ),
     ...changes.flatMap((change, index) => [
-      `printf '%s\\n' ${index} > "$T/reached" || ${undo}`,
+      `{ printf '%s\\n' ${index} > "$T/reached.new" && mv -f "$T/reached.new" "$T/reached"; } || ${undo}`,
       ...calls(String(packages.length + index), `apply_${index}`, change.apply.steps, undo),
     ]),
     ...calls('handler', 'handler', handlers, undo),
@@ -183,7 +183,9 @@ export function launchScript(transaction: Transaction): string {
     ...Object.entries(files).map(([name, text]) => `printf %s ${quote(text)} > "$T/${name}" || return 1`),
     `(cd "$T" && printf '%s  %s\\n' ${Object.entries(files)
       .map(([name, text]) => `${sha256(text)} ${name}`)
-      .join(' ')} | sha256sum -c --status)`,
+      .join(' ')} | sha256sum -c --status) || return 1`,
+    // A step that does not parse would take every other one with it, the way back included.
+    'sh -n "$T/rollback.sh" && sh -n "$T/apply.sh"',
     '}',
     'snapshot() {',
     ...paths.map(({ number, path }) => sh`keep ${number} ${path} || return 1`),

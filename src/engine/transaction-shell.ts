@@ -21,6 +21,9 @@ export interface Setting {
 const KEPT_TRANSACTIONS = 10;
 const KEPT_LINES = 200;
 
+/** Longer than any run without a timer can take. */
+const UNARMED_MINUTES = 30;
+
 const BOOT_FILE = '/etc/systemd/system/provision-rollback-boot.service';
 const BOOT_WANTS = '/etc/systemd/system/sysinit.target.wants';
 const BOOT_LINK = `${BOOT_WANTS}/provision-rollback-boot.service`;
@@ -59,6 +62,7 @@ open_window() {
 }
 disarm() {
   systemctl stop "$(cat "$T/timer").timer" 2>/dev/null
+  for p in "$STATE"/txn/*/pending "$STATE"/txn/*/rolling-back; do [ ! -e "$p" ] || return 0; done
   rm -f ${BOOT_LINK} ${BOOT_FILE}
 }
 stop_apply() { systemctl stop "provision-apply-$ID.service" 2>/dev/null; }`;
@@ -77,10 +81,15 @@ STATE=${quote(places.state)}
 RUN=${quote(places.run)}
 T="$STATE/txn/$ID"
 ${armed ? ARMED : UNARMED}
+tell_ending() {
+  for ending in pending rolling-back rolled-back stuck confirmed abandoned; do
+    if [ -e "$T/$ending" ]; then mark "ending $ending"; return 0; fi
+  done
+}
 journal() {
   printf '{"ending":"%s","reason":"%s","endedAt":"%s","record":%s}\\n' "$1" "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(cat "$T/record.json")" >> "$STATE/journal"
   tail -n ${KEPT_LINES} "$STATE/journal" > "$STATE/journal.new" && mv -f "$STATE/journal.new" "$STATE/journal"
-  ls -1d "$STATE"/txn/* 2>/dev/null | head -n -${KEPT_TRANSACTIONS} | while read -r past; do rm -rf "$past"; done
+  ls -1dt "$STATE"/txn/* 2>/dev/null | tail -n +${KEPT_TRANSACTIONS + 1} | while read -r past; do [ "$past" = "$T" ] || rm -rf "$past"; done
 }`;
 
 /**
@@ -110,32 +119,39 @@ prepare() {
   printf '%s' "$HOLDER" > "$RUN/holder"
   for p in "$STATE"/txn/*/pending "$STATE"/txn/*/rolling-back; do
     [ -e "$p" ] || continue
-    # Nothing would ever end one without a timer; its controller holds the lock while it lives.
-    if [ -e "\${p%/*}/unarmed" ]; then mv "$p" "\${p%/*}/abandoned"; else refuse pending "$(cat "$p")"; fi
+    # Nothing would ever end one without a timer: after half an hour its controller is taken for dead.
+    if [ -e "\${p%/*}/unarmed" ] && [ -n "$(find "$p" -mmin +${UNARMED_MINUTES})" ]; then mv "$p" "\${p%/*}/abandoned"; else refuse pending "$(cat "$p")"; fi
   done
   mkdir -m 0700 "$T" || refuse not-armed "$T cannot be made: is there space left on /var?"
   : > "$T/timer"
   ${armed ? ':' : ': > "$T/unarmed"'}
   unpack || give_up 'the scripts did not arrive whole, or there is no space left on /var'
-  { mkdir "$T/snapshot" && snapshot && { sync "$T"/snapshot/* "$T" 2>/dev/null || sync; } && : > "$T/complete"; } || give_up 'no snapshot could be taken: is there space left on /var?'
+  { mkdir "$T/snapshot" && snapshot && { sync "$T"/snapshot/* "$T" 2>/dev/null || sync; } && : > "$T/complete"; } || give_up 'no snapshot could be taken: is there space left on /var, is a path a directory, or can others write where it lies?'
   unit_for_a_reboot || give_up 'the unit for a reboot in the middle could not be written'
   { printf '%s' "$HOLDER" > "$T/pending.new" && mv "$T/pending.new" "$T/pending"; } || give_up 'there is no space left on /var'
   arm "provision-rollback-$ID" ${seconds} || give_up 'systemd could not set the timer that takes the change back'
   printf 'provision-rollback-%s\\n' "$ID" > "$T/timer"
-  # Whatever is started from here on must not inherit the lock; without a timer it is all that keeps others away.
-  ${armed ? 'exec 8>&-' : ':'}
+  # What a power loss must not take is on the disk before the first change.
+  sync -f "$T" /etc 2>/dev/null || sync
+  # Whatever is started from here on must not inherit the lock.
+  exec 8>&-
 }
 run_apply() {
   : > "$T/log"
   ${
     armed
-      ? `systemd-run -q --wait --collect --unit="provision-apply-$ID" -p StandardOutput="append:$T/log" -p StandardError="append:$T/log" /bin/sh "$T/apply.sh" </dev/null >/dev/null 2>&1 &
+      ? `systemd-run -q --wait --collect --unit="provision-apply-$ID" -p TimeoutStopSec=5s -p StandardOutput="append:$T/log" -p StandardError="append:$T/log" /bin/sh "$T/apply.sh" </dev/null >/dev/null 2>&1 &
   tail -n +1 -s 0.05 --pid=$! -f "$T/log"`
       : '/bin/sh "$T/apply.sh"'
   }
 }
 # cp -a keeps owner, mode, times, ACLs, extended attributes, and links as links.
-keep() { if [ -e "$2" ] || [ -L "$2" ]; then cp -a -- "$2" "$T/snapshot/$1"; fi; }`;
+keep() {
+  # In a directory that somebody else can write, a name of ours could be made to point anywhere.
+  [ ! -d "\${2%/*}/" ] || [ -z "$(find "\${2%/*}/" -maxdepth 0 \\( ! -uid "$(id -u)" -o -perm /022 \\))" ] || return 1
+  [ -L "$2" ] || [ ! -d "$2" ] || return 1
+  if [ -e "$2" ] || [ -L "$2" ]; then cp -a -- "$2" "$T/snapshot/$1"; fi
+}`;
 
 /** Runs once, whoever asks: one rename decides between confirming and taking back. */
 export const ROLLBACK_MAIN = `
@@ -149,13 +165,18 @@ main() {
   reason=$1
   umask 077
   cd /
+  # Whoever asked may go away: that must not stop the way back half-way.
+  trap '' PIPE HUP
   mkdir -p -m 0700 "$RUN"
   exec 9>>"$RUN/rollback.lock"
   flock 9
-  mv -T "$T/pending" "$T/rolling-back" 2>/dev/null || [ -e "$T/rolling-back" ] || { mark too-late; exit 0; }
+  # A file system that refuses the rename is no reason to leave the change where it is.
+  mv -T "$T/pending" "$T/rolling-back" 2>/dev/null || [ -e "$T/rolling-back" ] || [ -e "$T/pending" ] || { mark too-late; tell_ending; exit 0; }
   # First of all nobody may write any more: the apply may still be at work.
   case $reason in failed | boot) ;; *) stop_apply ;; esac
   reached=$(cat "$T/reached" 2>/dev/null || echo -1)
+  # Not a number: written when the power went. All is taken back then; what was not begun is as it was.
+  case $reached in -1 | [0-9] | [0-9][0-9] | [0-9][0-9][0-9]) ;; *) reached=999 ;; esac
   bad=0
   if [ "$reason" = boot ]; then revert_at_boot; else revert; fi
   if [ "$bad" -eq 0 ]; then ending=rolled-back; else ending=stuck; fi
@@ -177,7 +198,8 @@ main() {
     disarm
     journal confirmed asked
     mark confirmed
-  else mark too-late; fi
+  elif [ -e "$T/pending" ]; then mark cannot-confirm
+  else mark too-late; tell_ending; fi
 }
 main </dev/null
 `;
@@ -186,9 +208,10 @@ main </dev/null
 export const STATUS = `
 main() {
   mark begin
-  for ending in pending rolling-back rolled-back stuck confirmed; do
-    [ ! -e "$T/$ending" ] || mark "ending $ending"
-  done
+  umask 077
+  mkdir -p "$STATE/txn"
+  # If it never began, it never will: its directory is taken.
+  if mkdir "$T" 2>/dev/null; then mark 'ending never'; else tell_ending; fi
 }
 main </dev/null
 `;

@@ -22,7 +22,7 @@ interface FileState {
 }
 
 const read = (path: string): string =>
-  sh`if [ -f ${path} ]; then stat -c '0%a %U %G' -- ${path}; cat ${path}; else echo absent; fi`;
+  sh`if [ -f ${path} ] && [ ! -L ${path} ]; then stat -c '0%a %U %G' -- ${path}; cat ${path}; else echo absent; fi`;
 
 /** Content as text; `stat` prints the mode without a leading zero. */
 function parse(stdout: string): FileState {

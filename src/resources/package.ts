@@ -25,10 +25,13 @@ if command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
   policy=/usr/sbin/policy-rc.d
   kept=
+  # Ours, left by a run that was killed, is not to be kept.
+  if grep -qs 'made by provision' "$policy"; then rm -f "$policy"; fi
   if [ -e "$policy" ]; then kept=$(mktemp -p /usr/sbin .policy-rc.d.XXXXXXXX); cp -p "$policy" "$kept"; fi
   restore() { if [ -n "$kept" ]; then mv -f "$kept" "$policy"; else rm -f "$policy"; fi; }
   trap restore EXIT
-  printf '#!/bin/sh\\ncase "$2" in *start*) exit 101 ;; esac\\nexit 0\\n' > "$policy"
+  trap 'exit 143' TERM INT HUP
+  printf '#!/bin/sh\\n# made by provision\\ncase "$2" in *start*) exit 101 ;; esac\\nexit 0\\n' > "$policy"
   chmod 0755 "$policy"
   get() { apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold --no-install-recommends install -- "$1"; }
   if ! get ${sh`${name}`}; then apt-get -q update; get ${sh`${name}`}; fi

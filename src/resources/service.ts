@@ -16,6 +16,16 @@ interface ServiceState {
 
 const unit = (name: string): string => (/\.[a-z]+$/.test(name) ? name : `${name}.service`);
 
+/**
+ * Early at boot nothing can be waited for: what is to run starts by itself when it is enabled, and what is not must
+ * have its queued start replaced (--no-block), or it would still come up this once.
+ */
+const atBoot = (steps: readonly string[]): string[] =>
+  steps.flatMap((step) => {
+    if (step.startsWith("systemctl 'start'")) return [];
+    return [step.replace(/^systemctl 'stop'/, "systemctl --no-block 'stop'")];
+  });
+
 /** systemctl(1): `show` answers for unknown units too (LoadState=not-found). */
 export const service = defineResource<ServiceProps, ServiceState>({
   kind: 'service',
@@ -42,8 +52,7 @@ export const service = defineResource<ServiceProps, ServiceState>({
     if (!to.live.running && from.live.running) steps.push(systemctl('stop'));
     if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
-    // Early at boot only what the next units read may change: nothing can be started or stopped yet.
-    return { steps, atBoot: steps.filter((step) => !/systemctl '(start|stop)'/.test(step)) };
+    return { steps, atBoot: atBoot(steps) };
   },
   sentence: ({ field, before }, { name }) => {
     const words: Record<string, [string, string]> = {

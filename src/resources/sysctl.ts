@@ -32,10 +32,16 @@ const inOrder = (keys: readonly string[]): string[] =>
 
 const normal = (value: string): string => value.trim().replaceAll(/\s+/g, ' ');
 
+/** Characters; sysctl(8) itself reads no more than 4096. */
+const LONGEST_LINE = 4096;
+
 function parseDropIn(text: string): Fields {
-  const pairs = text.split('\n').flatMap((line): [string, FieldValue][] => {
-    const match = /^\s*-?\s*([^#;=\s][^=]*?)\s*=\s*(.*)$/.exec(line);
-    return match?.[1] !== undefined ? [[match[1], normal(match[2] ?? '')]] : [];
+  const pairs = text.split('\n').flatMap((raw): [string, FieldValue][] => {
+    // No pattern over a whole line: what a host says may be made to be slow.
+    const line = raw.slice(0, LONGEST_LINE).trim().replace(/^-/, '').trimStart();
+    const equals = line.indexOf('=');
+    if (equals < 1 || line.startsWith('#') || line.startsWith(';')) return [];
+    return [[line.slice(0, equals).trimEnd(), normal(line.slice(equals + 1))]];
   });
   return Object.fromEntries(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -19,7 +19,9 @@ export function writeFile(
   const directory = path.slice(0, path.lastIndexOf('/')) || '/';
   return [
     'umask 077',
-    sh`[ -d ${directory} ] || mkdir -p -m 0755 ${directory}`,
+    sh`[ -d ${directory} ] || (umask 022; mkdir -p ${directory})`,
+    // In a directory that somebody else can write, our temporary name could be made to point anywhere.
+    sh`[ -z "$(find ${`${directory}/`} -maxdepth 0 \\( ! -uid "$(id -u)" -o -perm /022 \\))" ] || { echo ${`others can write in ${directory}`} >&2; exit 1; }`,
     sh`[ ! -d ${path} ] || { echo ${`${path} is a directory`} >&2; exit 1; }`,
     sh`t=$(mktemp ${`${directory}/.provision.XXXXXXXX`})`,
     `trap 'rm -f "$t"' EXIT`,

@@ -79,6 +79,13 @@ describe('a host that fails', () => {
     expect(result.exitCode).toBe(4);
   });
 
+  it('unreachable in one batch: the next one does not go first', async () => {
+    hosts.cutFrom('a', 1);
+    const result = await hosts.run([{ hosts: 'all', serial: 1, roles: [roleOf(flag({ name: 'x' }))] }]);
+    expect(statuses(result)).toEqual({ a: 'unreachable', b: 'skipped', c: 'skipped' });
+    expect(result.exitCode).toBe(4);
+  });
+
   it('no new connection after the change: put back over the old one', async () => {
     hosts.cutFrom('a', 2);
     const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))] }]);
@@ -155,6 +162,22 @@ describe('checks', () => {
     ]);
     expect(result.hosts[0]?.checks[0]).toMatchObject({ status: 'unproven', got: 'no curl' });
     expect(result.exitCode).toBe(2);
+  });
+
+  it('passed before and cannot be asked any more: the change is put back', async () => {
+    const blinding = { hosts: 'a', roles: [roleOf(flag({ name: 'x', breaks: 'blind' }))] };
+    const eye = lacks('a', 'y', { script: 'test -e "$HOST/blind" && { echo no eyes; exit 69; }; echo yes' });
+    const result = await hosts.run([{ ...blinding, checks: [() => [eye]] }]);
+    expect(statuses(result)).toEqual({ a: 'reverted' });
+    expect(hosts.files('a')).toEqual([]);
+  });
+
+  it('asked from a host of a later batch, which differs still: no reason to put anything back', async () => {
+    const plays = [
+      { hosts: 'a,b', serial: 1, roles: [roleOf(flag({ name: 'x' }))], checks: [() => [lacks('b', 'y')]] },
+    ];
+    const result = await hosts.run(plays);
+    expect(statuses(result)).toEqual({ a: 'changed', b: 'changed' });
   });
 
   it('of the kind "change" are not asked when nothing changes', async () => {

@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import os from 'node:os';
@@ -239,14 +240,78 @@ describe('the end of a transaction', () => {
     expect(files()).toEqual(['a']);
   });
 
-  it('one without a timer whose controller is gone does not lock the host for good', () => {
+  it('one without a timer whose controller is gone locks the host for half an hour, not for good', () => {
     const first = transaction(plan());
     send(launchScript(first), first);
+    const early = transaction({ packages: [], changes: [makes('c')] }, '20261120T000000-22222222');
+    expect(send(launchScript(early), early).refusal?.reason).toBe('pending');
+    const hourAgo = Date.now() / 1000 - 3600;
+    utimesSync(path.join(root, 'state/txn', first.id, 'pending'), hourAgo, hourAgo);
     const second = transaction({ packages: [], changes: [makes('b')] }, '20261120T000001-11111111');
     expect(send(launchScript(second), second).ending).toBe('applied');
     expect(existsSync(path.join(root, 'state/txn', first.id, 'abandoned'))).toBe(true);
     expect(send(confirmScript(second), second).ending).toBe('confirmed');
     expect(files()).toEqual(['a', 'b']);
+  });
+
+  it('a way back that is empty or only a comment does not take the others with it', () => {
+    const empty = makes('b', { revert: { steps: ['', '# nothing'] } });
+    const of = transaction({ packages: [], changes: [makes('a'), empty] });
+    expect(send(launchScript(of), of).ending).toBe('applied');
+    expect(send(rollbackRequest(of), of).ending).toBe('reverted');
+    expect(files()).toEqual(['b']);
+  });
+
+  it('a way back that does not parse is refused before anything is changed', () => {
+    const broken = makes('b', { revert: { steps: ["echo 'open"] } });
+    const of = transaction({ packages: [], changes: [makes('a'), broken] });
+    expect(send(launchScript(of), of).refusal?.reason).toBe('not-armed');
+    expect(files()).toEqual([]);
+  });
+
+  it('when power loss has emptied its mark of progress, all is taken back', () => {
+    const of = transaction(plan());
+    send(launchScript(of), of);
+    writeFileSync(path.join(root, 'state/txn', of.id, 'reached'), '');
+    expect(send(rollbackRequest(of), of).ending).toBe('reverted');
+    expect(files()).toEqual([]);
+  });
+
+  it('whoever comes too late is told how it ended', () => {
+    const stuck = transaction({ packages: [], changes: [makes('a', { revert: { steps: ['exit 5'] } })] });
+    send(launchScript(stuck), stuck);
+    expect(send(rollbackRequest(stuck), stuck).ending).toBe('stuck');
+    expect(endingOf(send(rollbackRequest(stuck), stuck).stdout, stuck.nonce)).toBe('stuck');
+    expect(endingOf(send(confirmScript(stuck), stuck).stdout, stuck.nonce)).toBe('stuck');
+  });
+
+  it('case 17: once somebody has asked about one that never began, it never will', () => {
+    const of = transaction(plan());
+    expect(endingOf(send(statusScript(of), of).stdout, of.nonce)).toBe('never');
+    expect(send(launchScript(of), of).ending).toBe('refused');
+    expect(files()).toEqual([]);
+  });
+
+  it('a file in a directory that others can write, and a directory in the place of a file, are refused', () => {
+    chmodSync(host, 0o777);
+    const paths = (where: string) => ({ apply: { steps: [], paths: [where] } });
+    const open = transaction({ packages: [], changes: [makes('a', paths(`${host}/a`))] });
+    expect(send(launchScript(open), open).refusal?.reason).toBe('not-armed');
+    chmodSync(host, 0o700);
+    mkdirSync(`${host}/d`);
+    const directory = transaction({ packages: [], changes: [makes('d', paths(`${host}/d`))] });
+    expect(send(launchScript(directory), directory).refusal?.reason).toBe('not-armed');
+  });
+
+  it('a step that leaves a process behind does not hold the locks', () => {
+    const leaves = makes('a', { apply: { steps: [`touch ${host}/a; sleep 5 >/dev/null 2>&1 &`] } });
+    const of = transaction({ packages: [], changes: [leaves] });
+    expect(send(launchScript(of), of).ending).toBe('applied');
+    const free = execFileSync('flock', ['-n', path.join(root, 'run/lock'), 'echo', 'free'], {
+      encoding: 'utf8',
+    });
+    expect(free).toBe('free\n');
+    expect(send(rollbackRequest(of), of).ending).toBe('reverted');
   });
 
   it('a state directory that is not ours alone is refused: nobody else can hold the lock or forge a confirm', () => {

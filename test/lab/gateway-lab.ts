@@ -126,7 +126,7 @@ ip -4 -o addr; ip -4 rule; ip -4 route show table all
 echo '## sysctl'
 sysctl -a 2>/dev/null | grep -E '^net.ipv4.(ip_forward|conf\\..*\\.(send_redirects|rp_filter|forwarding))' | sort
 echo '## unit'
-systemctl list-unit-files --no-legend --no-pager --plain | awk '{print $1, $2}' | sort
+systemctl list-unit-files --no-legend --no-pager --plain | awk '{print $1, $2}' | grep -v '^session-' | sort
 systemctl list-units --no-legend --no-pager --plain --type=service --state=running | awk '{print $1}' | grep -v '^user@' | sort
 true`;
 

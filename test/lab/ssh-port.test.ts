@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { changesOf, gatewayLab } from './gateway-lab.ts';
+import { changesOf, gatewayLab, startProvision, statusOf } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
 import { labSupport } from './support.ts';
 
@@ -18,11 +19,36 @@ labSupport('sshd on port 2222 of a bare host', () => {
   afterAll(async () => lab?.down(), 2 * MINUTES);
 
   it(
+    'case 8: a reboot before the first run is confirmed: the new firewall does not come up with its default zone',
+    async () => {
+      const child = startProvision('playbooks/gateway.ts', '-i', lab.inventory, '--confirm-timeout', '90');
+      const until = async (script: string): Promise<void> => {
+        for (let tries = 0; tries < 200; tries += 1) {
+          if ((await lab.on('gw1', `${script} && echo yes || echo no`)).trim() === 'yes') return;
+          await sleep(200);
+        }
+        throw new Error(`gw1 never came to: ${script}`);
+      };
+      await until('ls /var/lib/provision/txn/*/pending >/dev/null 2>&1');
+      child.kill('SIGKILL');
+      await until('systemctl is-active -q firewalld');
+      await lab.reboot('gw1');
+      const check = await lab.run('--check');
+      expect([check.code, statusOf(check.report, 'gw1')]).toEqual([0, 'planned']);
+      expect(await lab.on('gw1', 'systemctl is-active firewalld; systemctl is-enabled firewalld; true')).toBe(
+        'inactive\ndisabled\n',
+      );
+      expect(check.stderr).toContain('the host rebooted before it was confirmed');
+    },
+    5 * MINUTES,
+  );
+
+  it(
     'installing and starting firewalld does not cut it, and a reboot does not either',
     async () => {
       const first = await lab.run();
       expect(first.code).toBe(0);
-      expect(changesOf(first.report, 'gw1')).toContain('saved package:firewalld: installed');
+      expect(changesOf(first.report, 'gw1')).toContain('live service:firewalld: running');
       expect(await lab.on('gw1', 'firewall-cmd --zone=public --list-ports')).toBe('2222/tcp\n');
       await lab.reboot('gw1');
       const second = await lab.run();
