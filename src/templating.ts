@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import Handlebars from 'handlebars';
+import { codeFrame } from './model/code-frame.ts';
 import { ProvisionError } from './model/error.ts';
 
 /** Renders a template by its id (`firewalld/zone.xml`); throws `template` errors with file, line and column. */
@@ -70,12 +71,17 @@ export function templates(directories: readonly string[]): Render {
       return found.render(data);
     } catch (error) {
       const failure = error as HandlebarsFailure;
+      const where = place(file, failure);
       throw new ProvisionError(
         'template',
         `Template ${path.relative(process.cwd(), file) || file}: ${failure.message.split('\n')[0] ?? ''}`,
         {
           hint: 'Define the value in the inventory or mend the template.',
-          place: place(file, failure),
+          place: where,
+          frame:
+            where.line === undefined
+              ? undefined
+              : codeFrame(readFileSync(file, 'utf8'), where.line, where.column),
           cause: error,
         },
       );

@@ -62,6 +62,7 @@ function alreadyEnded(host: HostRun, ending: string | null, reason: string): boo
       );
       host.transaction = null;
       return true;
+    case null:
     default:
       return false;
   }

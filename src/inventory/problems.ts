@@ -1,6 +1,6 @@
 import { ProblemList, ProvisionError } from '../model/error.ts';
 import type { ErrorCode, Place } from '../model/error.ts';
-import { codeFrame } from './code-frame.ts';
+import { codeFrame } from '../model/code-frame.ts';
 import type { Origin } from './document.ts';
 
 export interface Problem {

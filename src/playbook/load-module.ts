@@ -1,8 +1,9 @@
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
+import { codeFrame } from '../model/code-frame.ts';
 import { ProvisionError } from '../model/error.ts';
 
 /**
@@ -25,14 +26,15 @@ function cacheDirectory(): string | false {
 
 interface SyntaxFailure {
   readonly message?: string;
+  readonly stack?: string;
   readonly loc?: { readonly line?: number; readonly column?: number };
 }
 
 /** Where a user's file failed: a parse error knows its place, a thrown error has it in its stack. */
 function placeOf(file: string, error: unknown): { line?: number; column?: number } {
-  const { loc } = error as SyntaxFailure;
-  const inText = /\((\d+):(\d+)\)/.exec((error as SyntaxFailure).message ?? '');
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  // By shape: what a playbook throws may be an Error of another realm.
+  const { loc, message = '', stack = '' } = error as SyntaxFailure;
+  const inText = /\((\d+):(\d+)\)/.exec(message);
   const inStack = stack
     .split('\n')
     .map((line) => (line.includes(path.basename(file)) ? /:(\d+):(\d+)\)?$/.exec(line) : null))
@@ -40,6 +42,11 @@ function placeOf(file: string, error: unknown): { line?: number; column?: number
   const line = loc?.line ?? Number(inText?.[1] ?? inStack?.[1] ?? Number.NaN);
   const column = loc?.column ?? Number(inText?.[2] ?? inStack?.[2] ?? Number.NaN);
   return { ...(Number.isNaN(line) ? {} : { line }), ...(Number.isNaN(column) ? {} : { column }) };
+}
+
+function frameOf(file: string, { line, column }: { line?: number; column?: number }): string | undefined {
+  if (line === undefined || !existsSync(file)) return undefined;
+  return codeFrame(readFileSync(file, 'utf8'), line, column);
 }
 
 /**
@@ -60,13 +67,16 @@ export async function loadModule(
   try {
     return await jiti.import<Record<string, unknown>>(pathToFileURL(path.resolve(file)).href);
   } catch (error) {
-    const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    const { message: said } = error as SyntaxFailure;
+    const message = typeof said === 'string' ? (said.split('\n')[0] ?? '') : String(error);
+    const place = placeOf(file, error);
     throw new ProvisionError(
       'playbook',
       `${path.relative(process.cwd(), file) || file} could not be loaded: ${message}`,
       {
         hint: 'Mend the file; `npx tsc --noEmit` shows type errors before a run does.',
-        place: { file, ...placeOf(file, error) },
+        place: { file, ...place },
+        frame: frameOf(file, place),
         cause: error,
       },
     );

@@ -97,6 +97,18 @@ describe('exit 2', () => {
   });
 });
 
+describe('exit 1', () => {
+  it('a defect in what we run ourselves is not passed off as the fault of a host', async () => {
+    const read = 'read: () => { throw new TypeError("no such thing"); }';
+    const check = `{ name: 'x', from: 'db1', kind: 'x', to: 'x', expect: 'x', when: 'always', onFail: 'warn', retries: 0, timeout: 1, script: 'echo x', ${read} }`;
+    const playbook = playbookOf('mark(host.name)', { play: `checks: [() => [${check}]]` });
+    const run = await projectFor(network, { db1: await network.host() }, playbook).run();
+    expect([run.code, statuses(run)]).toEqual([1, { db1: 'failed' }]);
+    expect(run.stderr).toContain('[internal]');
+    expect(run.stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
 describe('exit 3', () => {
   it('the host is gone in the middle of the changes, and stays away: their outcome is unknown', async () => {
     const host = await network.host();

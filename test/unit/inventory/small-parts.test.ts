@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { codeFrame } from '../../../src/inventory/code-frame.ts';
+import { codeFrame } from '../../../src/model/code-frame.ts';
 import { closest, didYouMean, editDistance } from '../../../src/inventory/did-you-mean.ts';
 import { expandHostRange } from '../../../src/inventory/host-range.ts';
 import { bitsPerSecond, durationSeconds } from '../../../src/roles/variables/amounts.ts';

@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals';
+import { egress, noEgress, reach } from '../../../src/checks/index.ts';
+import type { PlayContext } from '../../../src/model/playbook.ts';
+
+const context: PlayContext = {
+  hosts: {
+    db1: { echo_url: ['http://198.51.100.10/ip', 'http://198.51.100.11/ip'] },
+    db2: { echo_url: 'outside1' },
+    db3: {},
+    outside1: { ansible_host: '198.51.100.10' },
+  },
+  groups: { private: ['db1', 'db2'], nat_gateway: ['db3'] },
+  play: [],
+};
+
+describe('checks', () => {
+  it('are asked from each host of a group, whose - and _ are the same', () => {
+    const from = (name: string) =>
+      egress({ from: name, expect: '203.0.113.10' })(context).map((check) => check.from);
+    expect(from('private')).toEqual(['db1', 'db2']);
+    expect(from('nat-gateway')).toEqual(['db3']);
+    expect(from('controller')).toEqual(['controller']);
+  });
+
+  it('from nobody known is an error, unless it is optional', () => {
+    expect(() => egress({ from: 'privat', expect: '' })(context)).toThrow('neither a host nor a group');
+    expect(noEgress({ from: 'privat', optional: true })(context)).toEqual([]);
+  });
+
+  it('ask the URLs of echo_url in turn; the name of a host stands for its own service', () => {
+    const [first, second] = egress({ from: 'private', expect: 'x' })(context);
+    expect(first?.script).toContain("'http://198.51.100.10/ip' 'http://198.51.100.11/ip'");
+    expect(second?.to).toBe('http://198.51.100.10/ip');
+  });
+
+  it('without an echo_url cannot be asked, and say so', () => {
+    expect(egress({ from: 'db3', expect: 'x' })(context)[0]?.script).toContain('exit 69');
+  });
+
+  it('look up what they expect', () => {
+    const looked = egress({ from: 'db1', expect: ({ groups }) => groups['private']?.join('+') ?? '' });
+    expect(looked(context)[0]?.expect).toBe('db1+db2');
+  });
+
+  it.each([
+    ['203.0.113.10\n', '203.0.113.10'],
+    ['none\n', 'no way out'],
+    ['', 'no way out'],
+    ['<html>203.0.113.10</html>', 'an answer that is no address'],
+    ['203.0.113.10; rm -rf /', 'an answer that is no address'],
+    ['010.0.0.1', 'an answer that is no address'],
+  ])('read %j, which is somebody else’s text, as %s', (output, seen) => {
+    expect(egress({ from: 'db1', expect: 'x' })(context)[0]?.read(output)).toBe(seen);
+  });
+
+  it('reach says open or closed and nothing else', () => {
+    const [check] = reach({ from: 'outside1', to: '203.0.113.10:8080', expect: 'open' })(context);
+    expect([check?.read('open\n'), check?.read('closed\n'), check?.read('whatever')]).toEqual([
+      'open',
+      'closed',
+      'closed',
+    ]);
+  });
+});
