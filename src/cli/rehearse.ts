@@ -52,6 +52,10 @@ function demand(holds: boolean, otherwise: string): void {
 const changedOf = ({ hosts }: RunResult): string[] =>
   hosts.flatMap((host) => host.changes.map((change) => `${host.name}: ${change.sentence}`));
 
+/** Enough to see what it was about; the run above has printed all. */
+const someOf = (sentences: readonly string[], most = 2): string =>
+  `${sentences.slice(0, most).join('; ')}${sentences.length > most ? ` and ${sentences.length - most} more` : ''}`;
+
 const checksOf = ({ hosts }: RunResult): string => {
   const all = hosts.flatMap((host) => host.checks);
   return `${all.filter((check) => check.status === 'pass').length} of ${all.length} checks pass`;
@@ -111,7 +115,7 @@ function driftStages({ lab, compiled, play }: Rehearsal): Stage[] {
       demand(result.exitCode === 0, `The run after the drift ended ${result.exitCode}: ${broken(result)}`);
       const seen = changedOf(result);
       demand(seen.length > 0, `The drift on ${drift.host} was not noticed.`);
-      return `named and corrected: ${seen.join('; ')}`;
+      return `named and corrected: ${someOf(seen)}`;
     },
   }));
 }
