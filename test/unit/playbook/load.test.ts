@@ -74,7 +74,7 @@ describe('a playbook', () => {
     const error = await failure(text);
     expect(error.code).toBe('playbook');
     expect(error.message).toMatch(message);
-    expect(error.hint).toBeTruthy();
+    expect(error.hint).toMatch(/^(Mend|End it|Add|Write) /);
     expect(error.place?.line).toBe(line);
     if (line !== undefined) expect(error.frame).toMatch(new RegExp(`${line}`));
   });

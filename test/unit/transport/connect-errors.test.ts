@@ -32,7 +32,7 @@ it.each([
   expect(codeOf({ message: 'm', ...failure })).toBe(code);
   expect(error).toMatchObject({ code, message: expect.stringContaining('10.0.0.5:2222') });
   expect(error.message).toMatch(/^db1: /);
-  expect(error.hint).toBeTruthy();
+  expect(error.hint).toMatch(/^\S.{10,}\.$/);
 });
 
 it('names the ways to log in that a host has instead of keys', () => {
