@@ -9,8 +9,8 @@ export const NO_WAY_OUT = 'no way out';
 export interface EgressOptions {
   /** A host, a group (asked from each of its hosts), or `controller`. */
   readonly from: string;
-  /** The public address that the outside must see; a function may look it up in the inventory. */
-  readonly expect: string | ((context: PlayContext) => string);
+  /** The public address that the outside must see, or several of which one must; a function may look it up. */
+  readonly expect: string | readonly string[] | ((context: PlayContext) => string | readonly string[]);
   /** What to ask instead of the vantage's `echo_url`: a URL that answers with the caller's address. */
   readonly to?: string;
   readonly name?: string;
@@ -42,7 +42,14 @@ function read(output: string): string {
   return isIPv4(answer) ? answer : 'an answer that is no address';
 }
 
-function checks(options: EgressOptions, kind: string, expected: string, context: PlayContext): Check[] {
+function checks(
+  options: EgressOptions,
+  kind: string,
+  wanted: string | readonly string[],
+  context: PlayContext,
+): Check[] {
+  const any = typeof wanted === 'string' ? [wanted] : wanted;
+  const expected = any.join(' or ');
   const timeout = options.timeout ?? 3;
   return vantages(options.from, context, options.optional ?? false).map((from) => {
     const urls = options.to === undefined ? echoUrls(from, context) : [options.to];
@@ -57,7 +64,10 @@ function checks(options: EgressOptions, kind: string, expected: string, context:
       retries: options.retries ?? (kind === 'egress' ? 1 : 0),
       timeout,
       script: script(urls, timeout),
-      read,
+      read: (output) => {
+        const got = read(output);
+        return any.includes(got) ? expected : got;
+      },
     };
   });
 }

@@ -27,7 +27,7 @@ const resourcesOf = ({ compiled }: Context, host: string): Resource[] => {
 export const checksFrom = ({ compiled }: Context, from: string): Check[] =>
   compiled.plays.flatMap((play) => play.checks).filter((check) => check.from === from);
 
-/** One exec: reads the host and asks the checks that ride along. */
+/** One exec: reads the host and asks the checks that ride along. A second one only where a resource asks for more. */
 export async function readHost(
   session: Session,
   target: Target,
@@ -36,22 +36,32 @@ export async function readHost(
   retry: boolean,
   places?: Places,
 ): Promise<ProbeResult> {
-  const nonce = newNonce();
   const waits = checks.reduce(
     (longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000),
     0,
   );
-  const { stdout } = await runScript(
-    session,
-    target,
-    probeScript(resources, checks, nonce, retry, places),
-    nonce,
-    {
+  const read = async (list: readonly Resource[], asked: readonly Check[]): Promise<ProbeResult> => {
+    const nonce = newNonce();
+    const script = probeScript(list, asked, nonce, retry, places);
+    const { stdout } = await runScript(session, target, script, nonce, {
       timeoutMs: PROBE_TIMEOUT_MS + waits,
-    },
-  );
+    });
+    return understood(target, () => parseProbe(stdout, list, asked, nonce));
+  };
+  const first = await read(resources, checks);
+  const more = resources.flatMap((resource): Resource[] => {
+    const output = first.outputs.get(resource.id);
+    const probe = output && resource.probeMore?.(output);
+    return probe ? [{ ...resource, probe }] : [];
+  });
+  if (more.length === 0) return first;
+  const second = await read(more, []);
+  return { ...first, outputs: new Map([...first.outputs, ...second.outputs]) };
+}
+
+function understood<T>(target: Target, parse: () => T): T {
   try {
-    return parseProbe(stdout, resources, checks, nonce);
+    return parse();
   } catch (error) {
     if (!isProvisionError(error)) throw error;
     const { code, message, hint } = error;

@@ -87,6 +87,8 @@ export interface Resource {
   readonly declared: string | null;
   /** POSIX shell text that reads and never writes. Equal texts on one host run once. */
   readonly probe: string;
+  /** A second probe for a host that cannot be planned by the first one alone (its text may be large); null = it can. */
+  probeMore?(output: ProbeOutput): string | null;
   /** Packages are installed before everything else and are not reverted. */
   readonly phase: 'package' | 'main';
   /** Desired minus actual; null when nothing differs. */

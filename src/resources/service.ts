@@ -5,12 +5,13 @@ import { defineResource } from './define.ts';
 export interface ServiceProps {
   /** Unit name; without a suffix `.service` is meant. */
   readonly name: string;
-  readonly running: boolean;
+  /** Left out = whatever it is: for a unit that only matters at boot. */
+  readonly running?: boolean;
   readonly enabled: boolean;
 }
 
 interface ServiceState {
-  readonly live: Fields;
+  readonly live?: Fields;
   readonly saved: Fields;
 }
 
@@ -30,12 +31,17 @@ const atBoot = (steps: readonly string[]): string[] =>
 export const service = defineResource<ServiceProps, ServiceState>({
   kind: 'service',
   name: ({ name }) => name,
-  desired: ({ running, enabled }) => ({ live: { running }, saved: { enabled, masked: false } }),
+  desired: ({ running, enabled }) => ({
+    ...(running === undefined ? {} : { live: { running } }),
+    saved: { enabled, masked: false },
+  }),
   probe: ({ name }) => sh`systemctl show -p ActiveState,UnitFileState,LoadState -- ${unit(name)}`,
-  parse: ({ stdout }) => {
+  parse: ({ stdout }, { running }) => {
     const has = (line: string): boolean => stdout.split('\n').includes(line);
     return {
-      live: { running: has('ActiveState=active') || has('ActiveState=reloading') },
+      ...(running === undefined
+        ? {}
+        : { live: { running: has('ActiveState=active') || has('ActiveState=reloading') } }),
       saved: {
         enabled: has('UnitFileState=enabled') || has('UnitFileState=enabled-runtime'),
         masked: has('LoadState=masked'),
@@ -48,8 +54,8 @@ export const service = defineResource<ServiceProps, ServiceState>({
     // A masked unit can be neither enabled nor started, and a mask over a running unit hides it: the order matters.
     if (from.saved.masked && !to.saved.masked) steps.push(systemctl('unmask'));
     if (to.saved.enabled && !from.saved.enabled) steps.push(systemctl('enable'));
-    if (to.live.running && !from.live.running) steps.push(systemctl('start'));
-    if (!to.live.running && from.live.running) steps.push(systemctl('stop'));
+    if (to.live?.['running'] && !from.live?.['running']) steps.push(systemctl('start'));
+    if (!to.live?.['running'] && from.live?.['running']) steps.push(systemctl('stop'));
     if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
     return { steps, atBoot: atBoot(steps) };

@@ -1,10 +1,20 @@
 import { egress, reach } from '../checks/index.ts';
 import type { CheckSpec, RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Facts, Resource } from '../model/resource.ts';
-import { firewalldPolicy, firewalldZone, packageInstalled, service, sysctl } from '../resources/index.ts';
-import { contains } from '../model/ipv4.ts';
+import {
+  firewalldPolicy,
+  firewalldZone,
+  onlyWhere,
+  packageInstalled,
+  service,
+  sysctl,
+} from '../resources/index.ts';
+import { addressOf, contains, prefixLength } from '../model/ipv4.ts';
+import type { NatRules } from '../model/nat-rules.ts';
 import { defineRole } from './define.ts';
+import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
+import { declaredSources, natRules } from './nat-rules.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables, Zone } from './variables/index.ts';
 
@@ -22,10 +32,16 @@ function kernelParameters({ nics }: HostVariables): Record<string, number> {
 
 const FORWARD_POLICY = 'provision-forward';
 
-/** The zones of the inventory; without any, `public` with every NIC, so that no NIC is left in a zone we do not know. */
-function zonesOf({ firewall, nics }: HostVariables): Record<string, Zone> {
+const byFirewalld = ({ nat }: HostVariables): boolean => nat?.engine === 'firewalld';
+
+/**
+ * The zones of the inventory. Where firewalld translates and none is declared, `public` with every NIC, so that no NIC
+ * is left in a zone we do not know.
+ */
+function zonesOf(vars: HostVariables): Record<string, Zone> {
+  const { firewall, nics } = vars;
   const declared = firewall?.zones ?? {};
-  if (Object.keys(declared).length > 0) return declared;
+  if (Object.keys(declared).length > 0 || !byFirewalld(vars)) return declared;
   return { public: { interfaces: Object.keys(nics ?? {}), sources: [], services: ['ssh'], ports: [] } };
 }
 
@@ -56,7 +72,7 @@ function isOutside(zone: Zone, { nics, eips }: HostVariables): boolean {
 
 function zones(vars: HostVariables, absent: boolean, { template }: RoleContext): Resource[] {
   return Object.entries(zonesOf(vars)).map(([name, zone]) => {
-    const outside = !absent && isOutside(zone, vars);
+    const outside = !absent && byFirewalld(vars) && isOutside(zone, vars);
     return firewalldZone({
       name,
       xml: (facts) =>
@@ -79,26 +95,41 @@ function publicAddress({ nics, eips }: HostVariables): string | undefined {
   return Object.values(eips ?? {}).find((eip) => primaries.includes(eip.private))?.public ?? primaries[0];
 }
 
-/** Every known host with a declared source leaves by the gateway; every TCP entry answers from the outside. */
+/** Which public addresses a private one may leave by: its smallest SNAT entry decides, else masquerade; none = no way out. */
+function leavesBy(vars: HostVariables, wanted: NatRules, address: string): string[] {
+  const entry = wanted.snat
+    .filter(({ source }) => contains(source, address))
+    .toSorted((a, b) => prefixLength(a.source) - prefixLength(b.source))
+    .at(-1);
+  if (entry) {
+    const publicOf = new Map(Object.values(vars.eips ?? {}).map((eip) => [eip.private, eip.public]));
+    return entry.to.map((own) => publicOf.get(own) ?? own);
+  }
+  const masqueraded = publicAddress(vars);
+  const declared = wanted.masquerade.some((source) => contains(source, address));
+  return declared && masqueraded !== undefined ? [masqueraded] : [];
+}
+
+/** Every known host with a declared source leaves by its public address; every TCP entry answers from the outside. */
 function proofs(vars: HostVariables, context: RoleContext): CheckSpec[] {
-  const expect = publicAddress(vars);
+  const wanted = natRules(vars);
   const views = Object.entries(context.hosts) as [string, HostVariables][];
-  const behind = views.filter(
-    ([name, view]) =>
-      name !== context.host.name &&
-      Object.keys(view.eips ?? {}).length === 0 &&
-      Object.values(view.nics ?? {}).some((nic) =>
-        (vars.nat?.masquerade ?? []).some((source) => contains(source, nic.address.split('/')[0] ?? '')),
-      ),
-  );
-  const inward = forwardPorts(vars).filter((entry) => entry.protocol === 'tcp');
+  const behind = views.flatMap(([name, view]) => {
+    const own = Object.keys(view.eips ?? {}).length > 0;
+    if (name === context.host.name || own) return [];
+    const [expect] = Object.values(view.nics ?? {})
+      .map((nic) => leavesBy(vars, wanted, addressOf(nic.address)))
+      .filter((addresses) => addresses.length > 0);
+    return expect ? [egress({ from: name, expect })] : [];
+  });
+  const inward = wanted.ports.filter(({ protocols }) => protocols.includes('tcp'));
   return [
-    ...(expect === undefined ? [] : behind.map(([from]) => egress({ from, expect }))),
+    ...behind,
     ...inward.map((entry) =>
       reach({
         name: `${entry.name} answers from outside`,
         from: 'probes',
-        to: `${entry.public}:${entry.port.split('-')[0] ?? ''}`,
+        to: `${entry.addresses.at(-1) ?? ''}:${entry.ports.from}`,
         expect: 'open',
         optional: true,
       }),
@@ -107,27 +138,43 @@ function proofs(vars: HostVariables, context: RoleContext): CheckSpec[] {
 }
 
 /**
- * A NAT gateway (row A): firewalld enabled and running, forwarding on, declared sources masqueraded towards the
- * outside only, so that the backends of DNATed traffic still see their clients.
+ * firewalld with its zones, where the inventory declares any or lets it translate; where it only happens to be on the
+ * host, just the policy without which it would reject what is forwarded.
+ */
+function firewalld(vars: HostVariables, absent: boolean, context: RoleContext): Resource[] {
+  const sources = absent ? [] : declaredSources(natRules(vars));
+  const policy = firewalldPolicy({
+    name: FORWARD_POLICY,
+    xml:
+      sources.length === 0
+        ? null
+        : () => context.template('firewalld/policy.xml', { name: FORWARD_POLICY, sources }),
+  });
+  const declared = zones(vars, absent, context);
+  if (declared.length === 0) return [onlyWhere('command -v firewalld >/dev/null', policy)];
+  return [
+    packageInstalled({ name: 'firewalld' }),
+    ...declared,
+    policy,
+    service({ name: 'firewalld', running: true, enabled: true }),
+  ];
+}
+
+/**
+ * A NAT gateway (rows A, B): forwarding on, declared sources leave translated, declared services are reached from
+ * outside and inside by their public address, and their backends see their clients. A table of our own translates, or
+ * firewalld within what it can say.
  */
 export const natGateway = defineRole<HostVariables>('nat-gateway', (context, options) => {
   const vars = roleVariables(context, options);
   const absent = vars.nat_gateway?.state === 'absent';
-  refuseUnsupported(vars, context.host);
-  const sources = absent ? [] : (vars.nat?.masquerade ?? []);
+  if (byFirewalld(vars) || !vars.nat) refuseUnsupported(vars, context.host);
+  else refuseUnsafe(vars, context.host);
   const values = absent ? {} : kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const resources: Resource[] = [
-    packageInstalled({ name: 'firewalld' }),
-    ...zones(vars, absent, context),
-    firewalldPolicy({
-      name: FORWARD_POLICY,
-      xml:
-        sources.length === 0
-          ? null
-          : () => context.template('firewalld/policy.xml', { name: FORWARD_POLICY, sources }),
-    }),
-    service({ name: 'firewalld', running: true, enabled: true }),
+    ...firewalld(vars, absent, context),
+    ...(byFirewalld(vars) ? [] : natByRules(vars, absent, context)),
     // Last: forwarding without translation would let packets leave with an inside source.
     sysctl({
       name: 'nat-gateway',

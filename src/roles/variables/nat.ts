@@ -61,7 +61,7 @@ export const nat = section('Address translation of a NAT gateway.', {
     .enum(['auto', 'nftables', 'iptables', 'firewalld'])
     .default('auto')
     .describe(
-      'What holds the rules. auto = iptables where neither firewalld nor Docker runs, else nftables.',
+      'What holds the rules. auto = nftables where firewalld or Docker is installed or declared, else iptables.',
     ),
   masquerade: z
     .array(addressOrCidr)
@@ -69,6 +69,12 @@ export const nat = section('Address translation of a NAT gateway.', {
     .describe('Sources that leave by the NIC’s own address where no snat entry matches.'),
   snat: z.array(snatEntry).default([]).describe('Sources that leave by a chosen EIP.'),
   dnat: z.array(dnatEntry).default([]).describe('Services inside that are reached by a public address.'),
+  clamp_mss: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Lower the MSS of forwarded TCP connections to what their route carries. Not with engine firewalld.',
+    ),
 });
 
 export type SnatEntry = z.infer<typeof snatEntry>;

@@ -1,0 +1,14 @@
+import type { Resource } from '../model/resource.ts';
+
+const ELSEWHERE = 'not here';
+
+/**
+ * A resource that only hosts of a kind need: where `condition` (shell text that only reads) fails, it is as it should
+ * be whatever it is. For what depends on the host itself, as the tool that an `auto` setting ends up with.
+ */
+export const onlyWhere = (condition: string, resource: Resource): Resource => ({
+  ...resource,
+  declared: resource.declared === null ? null : `${condition}\n${resource.declared}`,
+  probe: `if ! { ${condition}; }; then echo '${ELSEWHERE}'; exit 0; fi\n${resource.probe}`,
+  plan: (output, facts) => (output.stdout.trim() === ELSEWHERE ? null : resource.plan(output, facts)),
+});
