@@ -20,10 +20,10 @@ export function listDifference(
 ): { extra: string[]; missing: string[] } {
   const list = (value: FieldValue): readonly string[] =>
     Array.isArray(value) ? (value as readonly string[]) : [];
-  const [has, wants] = [list(before), list(after)];
+  const [has, wants] = [new Set(list(before)), new Set(list(after))];
   return {
-    extra: has.filter((item) => !wants.includes(item)),
-    missing: wants.filter((item) => !has.includes(item)),
+    extra: list(before).filter((item) => !wants.has(item)),
+    missing: list(after).filter((item) => !has.has(item)),
   };
 }
 

@@ -53,14 +53,12 @@ const target = (field: string, item: string): string =>
 
 /** Entries that go elsewhere than they should: on both lists under one key. */
 function redirected(field: string, extra: readonly string[], missing: readonly string[]) {
-  const actual = new Map(
-    extra.flatMap((item) => keyOf(field, item) ?? []).map((key, at) => [key, extra[at] ?? '']),
-  );
-  const wrong = missing.flatMap((item) => {
-    const has = actual.get(keyOf(field, item) ?? '');
-    return has === undefined ? [] : [{ has, wants: item }];
+  const actual = new Map(extra.map((item) => [keyOf(field, item), item]));
+  return missing.flatMap((wants) => {
+    const key = keyOf(field, wants);
+    const has = key === null ? undefined : actual.get(key);
+    return key === null || has === undefined ? [] : [{ key, has, wants }];
   });
-  return wrong;
 }
 
 /** One difference of the loaded rules: "DNAT 203.0.113.10:80/tcp goes to A live, should go to B". */
@@ -76,31 +74,21 @@ export function describeRules({ field, layer, before, after }: FieldDifference, 
   if (before === null && what !== '') return `${field} is not loaded`;
   const wrong = redirected(field, extra, missing);
   const words = (items: readonly string[]): string => named(items.map((item) => itemInWords(field, item)));
-  const without = (items: readonly string[], taken: readonly string[]): string[] =>
-    items.filter((item) => !taken.includes(item));
-  const [onlyExtra, onlyMissing] = [
-    without(
-      extra,
-      wrong.map(({ has }) => has),
-    ),
-    without(
-      missing,
-      wrong.map(({ wants }) => wants),
-    ),
-  ];
+  const paired = new Set(wrong.flatMap(({ has, wants }) => [has, wants]));
+  const [onlyExtra, onlyMissing] = [extra, missing].map((items) => items.filter((item) => !paired.has(item)));
   const parts = [
     ...(wrong.length > 0
       ? [
           named(
             wrong.map(
-              ({ has, wants }) =>
-                `${keyOf(field, wants) ?? ''} goes to ${target(field, has)} ${LAYER_WORDS.live}, should go to ${target(field, wants)}`,
+              ({ key, has, wants }) =>
+                `${key} goes to ${target(field, has)} ${LAYER_WORDS.live}, should go to ${target(field, wants)}`,
             ),
           ),
         ]
       : []),
-    ...(onlyMissing.length > 0 ? [`missing ${LAYER_WORDS.live}: ${words(onlyMissing)}`] : []),
-    ...(onlyExtra.length > 0 ? [`not declared but present ${LAYER_WORDS.live}: ${words(onlyExtra)}`] : []),
+    ...(onlyMissing?.length ? [`missing ${LAYER_WORDS.live}: ${words(onlyMissing)}`] : []),
+    ...(onlyExtra?.length ? [`not declared but present ${LAYER_WORDS.live}: ${words(onlyExtra)}`] : []),
   ];
   return `${what}${parts.length > 0 ? parts.join('; ') : `the order differs ${LAYER_WORDS.live}`}`;
 }

@@ -9,7 +9,7 @@ import type {
   ResourceChange,
   Transition,
 } from '../model/resource.ts';
-import { quote, sh } from '../shell/quote.ts';
+import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
 import { asSaveFile, fieldsOf, translated } from './rules-canonical.ts';
 import type { Translated } from './rules-canonical.ts';
@@ -31,7 +31,7 @@ export interface RulesProps {
 /** Larger texts stay away from a host that has them already. Bytes. */
 const TRAVELS = 16 * 1024;
 
-/** Above so many ports an entry's UDP flows are found by their address alone. */
+/** Above so many ports of an address, its UDP flows are found by the address alone: each is a process of its own. */
 const PORTS_ONE_BY_ONE = 64;
 
 /** What a host has of one backend; null = nothing. */
@@ -109,17 +109,24 @@ function entries(live: string | null, backend: Backend): Map<string, Translated>
 function forgetFlows(backend: Backend, before: string | null, after: string | null): string[] {
   const [had, has] = [entries(before, backend), entries(after, backend)];
   const changed = [...had, ...has].filter(([key]) => had.has(key) !== has.has(key)).map(([, entry]) => entry);
-  const flows = changed
-    .filter(({ protocol }) => protocol !== 'tcp')
-    .flatMap(({ address, ports }) => {
-      const [from = 0, to = from] = ports === '' ? [] : ports.split('-').map(Number);
-      if (ports === '' || to - from >= PORTS_ONE_BY_ONE) return [`-d ${address}`];
+  const byAddress = new Map<string, Translated[]>();
+  for (const entry of changed.filter(({ protocol }) => protocol !== 'tcp'))
+    (byAddress.get(entry.address) ?? byAddress.set(entry.address, []).get(entry.address))?.push(entry);
+  const forget = [...byAddress].flatMap(([address, all]) => {
+    const ports = all.map((entry) => (entry.ports === '' ? null : entry.ports.split('-').map(Number)));
+    const count = ports.reduce(
+      (sum, range) => sum + (range ? (range[1] ?? range[0] ?? 0) - (range[0] ?? 0) + 1 : Infinity),
+      0,
+    );
+    if (count > PORTS_ONE_BY_ONE) return [sh`forget -d ${address}`];
+    return ports.flatMap((range) => {
+      const [from = 0, to = from] = range ?? [];
       return Array.from(
         { length: to - from + 1 },
-        (_none, at) => `-d ${address} --orig-port-dst ${from + at}`,
+        (_none, at) => sh`forget -d ${address} --orig-port-dst ${from + at}`,
       );
     });
-  const forget = [...new Set(flows)].map((flow) => `forget ${flow.split(' ').map(quote).join(' ')}`);
+  });
   if (forget.length === 0) return [];
   return [
     [
