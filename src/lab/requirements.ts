@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { ProvisionError } from '../model/error.ts';
 import { run } from './command.ts';
@@ -95,4 +95,19 @@ export async function requirePackages(install: boolean, progress: (line: string)
     '--no-install-recommends',
     ...missing,
   ]);
+}
+
+const INOTIFY = '/proc/sys/fs/inotify/max_user_instances';
+/** What systemd and its services of one host take, with room. */
+const INOTIFY_PER_HOST = 32;
+
+/**
+ * Every host of a lab takes inotify instances from the one pool of root (inotify(7)), 128 by default: with a dozen hosts
+ * systemd would end with "Too many open files". Raised where it is too low; it is a limit, and never lowered again.
+ */
+export function requireInotify(hosts: number, progress: (line: string) => void, file = INOTIFY): void {
+  const wanted = 1024 + hosts * INOTIFY_PER_HOST;
+  if (Number(readFileSync(file, 'utf8')) >= wanted) return;
+  progress(`raising fs.inotify.max_user_instances to ${wanted}`);
+  writeFileSync(file, String(wanted));
 }

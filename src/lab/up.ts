@@ -5,6 +5,7 @@ import { ensureImages } from './image.ts';
 import { makeRoot, startMachine } from './machine.ts';
 import type { LabNames } from './names.ts';
 import { labNames } from './names.ts';
+import { requireInotify } from './requirements.ts';
 import { makeFabric, plugHost } from './network.ts';
 import type { LabHost, LabPlan } from './plan.ts';
 import type { Process } from './process.ts';
@@ -21,6 +22,7 @@ export async function buildLab(
   progress: (line: string) => void,
 ): Promise<LabState> {
   const names = labNames(id);
+  requireInotify(plan.hosts.length, progress);
   await ensureImages(new Set(plan.hosts.map((host) => host.image)), progress);
   mkdirSync(names.stateDir, { recursive: true, mode: 0o700 });
   const machines: Record<string, Process> = {};

@@ -113,7 +113,9 @@ function forgetFlows(backend: Backend, before: string | null, after: string | nu
   for (const entry of changed.filter(({ protocol }) => protocol !== 'tcp'))
     (byAddress.get(entry.address) ?? byAddress.set(entry.address, []).get(entry.address))?.push(entry);
   const forget = [...byAddress].flatMap(([address, all]) => {
-    const ports = all.map((entry) => (entry.ports === '' ? null : entry.ports.split('-').map(Number)));
+    // Once for the old target and the new one.
+    const spans = [...new Set(all.map((entry) => entry.ports))];
+    const ports = spans.map((span) => (span === '' ? null : span.split('-').map(Number)));
     const count = ports.reduce(
       (sum, range) => sum + (range ? (range[1] ?? range[0] ?? 0) - (range[0] ?? 0) + 1 : Infinity),
       0,

@@ -3,6 +3,8 @@ import type { Host } from '../model/host.ts';
 import { contains } from '../model/ipv4.ts';
 import type { HostVariables } from './variables/index.ts';
 
+const OWN_TABLE = 'Leave nat.engine out: rules of its own can do that.';
+
 /** What firewalld cannot say is refused, with the place, rather than left out in silence. */
 export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, host: Host): void {
   const refuse = (path: readonly (string | number)[], what: string, hint: string): never => {
@@ -12,20 +14,13 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
     return refuse(
       [],
       'a NAT gateway needs `nat:`.',
-      'Add nat: { engine: firewalld, masquerade: [SOURCE/BITS] } to its variables.',
+      'Add nat: { masquerade: [SOURCE/BITS] } to its variables.',
     );
-  if (nat.engine !== 'firewalld') {
-    refuse(
-      ['nat'],
-      `nat.engine ${nat.engine ?? '(not given)'} is not available in this version.`,
-      'Write nat: { engine: firewalld, … }.',
-    );
-  }
   if ((nat.snat ?? []).length > 0) {
     refuse(
       ['nat', 'snat'],
       'firewalld cannot translate to a chosen address.',
-      'Use masquerade: for these sources.',
+      `${OWN_TABLE} Or use masquerade: for these sources.`,
     );
   }
   (nat.dnat ?? []).forEach((entry, index) => {
@@ -33,7 +28,7 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
       refuse(
         ['nat', 'dnat', index, 'protocol'],
         `DNAT entry ${entry.name}: firewalld cannot forward protocol "any".`,
-        'Name the ports and write protocol: tcp, udp or tcp+udp.',
+        `${OWN_TABLE} Or name the ports and write protocol: tcp, udp or tcp+udp.`,
       );
     }
     const [port, toPort] = [String(entry.port), String(entry.to_port ?? entry.port)];
@@ -41,15 +36,15 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
       refuse(
         ['nat', 'dnat', index, 'to_port'],
         `DNAT entry ${entry.name}: firewalld cannot shift a range of ports.`,
-        'Leave to_port out, or write one entry per port.',
+        `${OWN_TABLE} Or leave to_port out.`,
       );
     }
   });
   if ((firewall?.filter ?? []).length > 0) {
     refuse(
       ['firewall', 'filter'],
-      'firewall.filter is not available in this version.',
-      'Use firewall.zones.',
+      'firewall.filter does not go with nat.engine firewalld.',
+      `${OWN_TABLE} Or use firewall.zones.`,
     );
   }
   if ((bandwidth ?? []).length > 0) {

@@ -119,7 +119,7 @@ find /etc -xdev ! -type d ! -name '*.dpkg-*' ! -name ld.so.cache -printf '%p %y 
 find /etc -xdev -type f ! -name ld.so.cache -exec sha256sum {} + 2>/dev/null | awk '{print $2, $1}' | sort
 echo '## firewalld'
 nft -s list ruleset 2>/dev/null
-iptables-save 2>/dev/null | grep -v '^#'
+iptables-save 2>/dev/null | sed -e '/^#/d' -e 's, \[[0-9:]*\]$,,'
 firewall-cmd --list-all-zones 2>/dev/null; firewall-cmd --list-all-policies 2>/dev/null
 echo '## net'
 ip -4 -o addr; ip -4 rule; ip -4 route show table all

@@ -154,7 +154,11 @@ describe('NAT gateway by firewalld', () => {
 
   it.each([
     ['no nat', { nat: undefined }, 'needs `nat:`'],
-    ['another engine', { nat: { masquerade: [] } }, 'nat.engine auto is not available'],
+    [
+      'rules of iptables beside firewalld',
+      { nat: { engine: 'iptables' }, firewall: { zones: { public: { interfaces: ['eth0'] } } } },
+      'nat.engine iptables does not go with firewall.zones',
+    ],
     [
       'snat',
       { nat: { ...GATEWAY.nat, snat: [{ source: '172.31.0.20', to: 'office' }] } },
@@ -187,7 +191,7 @@ describe('NAT gateway by firewalld', () => {
     [
       'filter rules',
       { firewall: { filter: [{ action: 'drop', direction: 'in', protocol: 'tcp', ports: [25] }] } },
-      'firewall.filter is not available',
+      'firewall.filter does not go with nat.engine firewalld',
     ],
     [
       'bandwidth',
