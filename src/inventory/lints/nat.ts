@@ -1,6 +1,6 @@
 import { contains } from '../../model/ipv4.ts';
 import { portRanges } from '../../roles/variables/ports.ts';
-import type { DnatEntry, HostVariables } from '../../roles/variables/index.ts';
+import type { DnatEntry, HostVariables, Nat } from '../../roles/variables/index.ts';
 import type { Path } from '../document.ts';
 import { collisions, doubleNames, unknownName } from './lint.ts';
 import type { Lint, LintInput, Stretch } from './lint.ts';
@@ -32,7 +32,13 @@ export function lintNat({ vars, broken }: LintInput): Lint[] {
       nat.dnat.map(({ name }) => name),
     ),
   );
-  return [...lints, ...doubleSources(nat.snat), ...dnatCollisions(nat.dnat)];
+  return [
+    ...lints,
+    ...doubleSources(nat.snat),
+    ...dnatCollisions(nat.dnat),
+    ...takenFromSsh(vars),
+    ...sharedWithAny(nat),
+  ];
 }
 
 function inKnownNetwork(path: Path, block: string, networks: HostVariables['networks']): Lint[] {
@@ -86,6 +92,51 @@ function dnatCollisions(entries: readonly DnatEntry[]): Lint[] {
       message: `${where} of ${eip} already goes to the entry ${name}`,
       hint: 'Choose another port or EIP for one of them.',
     };
+  });
+}
+
+/** Whoever connects by an EIP, or by the address it is mapped to, must not have that very port given away. */
+function takenFromSsh({ nat, eips, ansible_host: host, ansible_port }: LintInput['vars']): Lint[] {
+  const port = Number(ansible_port ?? 22);
+  return (nat?.dnat ?? []).flatMap((entry, index): Lint[] => {
+    const eip = eips?.[entry.eip];
+    if (!eip || host === undefined || ![eip.public, eip.private].includes(host)) return [];
+    const holds = (ports: readonly { from: number; to: number }[]): boolean =>
+      ports.some(({ from, to }) => from <= port && port <= to);
+    const taken =
+      entry.protocol === 'any'
+        ? !holds(portRanges(entry.except_ports))
+        : entry.protocol !== 'udp' && entry.port !== undefined && holds(portRanges(entry.port));
+    if (!taken) return [];
+    return [
+      {
+        path: ['nat', 'dnat', index, entry.protocol === 'any' ? 'protocol' : 'port'],
+        message: `the entry ${entry.name} takes port ${port} of ${host}, by which provision reaches this host`,
+        hint:
+          entry.protocol === 'any'
+            ? `Write except_ports: [${port}].`
+            : 'Choose another port or EIP, or connect by another address.',
+      },
+    ];
+  });
+}
+
+/** An EIP that is given away whole, and that other sources leave by as well: answers are told apart, new calls are not. */
+function sharedWithAny({ snat, dnat }: Nat): Lint[] {
+  const whole = new Map(
+    dnat.filter(({ protocol }) => protocol === 'any').map(({ eip, name }) => [eip, name]),
+  );
+  return snat.flatMap(({ to }, index): Lint[] => {
+    const name = (typeof to === 'string' ? [to] : to).find((eip) => whole.has(eip));
+    if (name === undefined) return [];
+    return [
+      {
+        path: ['nat', 'snat', index, 'to'],
+        severity: 'warning',
+        message: `${name} belongs to the entry ${whole.get(name) ?? ''} as a whole: what the outside sends there by itself does not come to these sources`,
+        hint: 'Use an EIP of its own for them, unless that is meant',
+      },
+    ];
   });
 }
 

@@ -227,6 +227,22 @@ const mistakes: Mistake[] = [
     hint: /another port/,
   },
   {
+    what: 'a whole address over the SSH port that provision connects by',
+    vars: `${NICS}\nansible_host: 10.0.0.2\nnat:\n  dnat:\n    - { name: x, eip: shop, protocol: any, to: 10.0.0.9 }`,
+    message: /the entry x takes port 22 of 10\.0\.0\.2, by which provision reaches this host/,
+    line: 10,
+    column: 45,
+    hint: /except_ports: \[22\]/,
+  },
+  {
+    what: 'an entry on the SSH port that provision connects by',
+    vars: `${NICS}\nansible_host: 10.0.0.2\nansible_port: 2222\nnat:\n  dnat:\n    - { name: x, eip: shop, port: 2200-2300, protocol: tcp, to: 10.0.0.9 }`,
+    message: /the entry x takes port 2222 of 10\.0\.0\.2/,
+    line: 11,
+    column: 41,
+    hint: /another port or EIP/,
+  },
+  {
     what: 'a port with protocol any',
     vars: `${NICS}\nnat: { dnat: [{ name: x, eip: shop, port: 80, protocol: any, to: 10.0.0.9 }] }`,
     message: /protocol any maps every port/,
@@ -455,6 +471,15 @@ describe('warnings', () => {
 
   test('a quoted word and a variable of the user’s own are nobody’s business', async () => {
     expect(await warningsOf('flag: "no"\nmy_app_version: 3')).toEqual([]);
+  });
+
+  test('an EIP that is given away as a whole and that others leave by', async () => {
+    const warnings = await warningsOf(
+      `${NICS}\nnat:\n  snat: [{ source: 10.0.0.7, to: shop }]\n  dnat: [{ name: x, eip: shop, protocol: any, to: 10.0.0.9 }]`,
+    );
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('shop belongs to the entry x as a whole'),
+    ]);
   });
 
   test('an address in no known network', async () => {
