@@ -14,7 +14,7 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
     try {
       return (output && resource.plan(output, probe.facts)) ?? [];
     } catch (error) {
-      if (isProvisionError(error)) throw error;
+      if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
       throw new ProvisionError(
         'probe-failed',
         `${host.name}: what the host says about ${resource.id} could not be understood.`,
@@ -23,6 +23,9 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
     }
   });
 }
+
+const onHost = (host: HostRun, { code, message, hint, cause }: ProvisionError): ProvisionError =>
+  new ProvisionError(code, `${host.name}: ${message}`, { hint, cause });
 
 /** What a host is like while a change waits for its confirmation says nothing about what it will be. */
 function refuseWhilePending({ options, emit }: Context, host: HostRun): void {

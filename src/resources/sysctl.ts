@@ -1,9 +1,10 @@
 import { sameValue } from '../model/difference.ts';
-import type { Fields, FieldValue } from '../model/resource.ts';
+import type { Fields, FieldValue, Resource } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS } from './describe.ts';
+import { refuseUnknownKeys, refuseWrongValues } from './sysctl-values.ts';
 
 export interface SysctlProps {
   /** Names the drop-in `/etc/sysctl.d/99-zz-provision-NAME.conf`, read last (sysctl.d(5)). */
@@ -46,11 +47,18 @@ function parseDropIn(text: string): Fields {
   return Object.fromEntries(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+const directoryOf = (path: string): string => path.slice(0, path.lastIndexOf('/'));
+
+/** Its value; `unknown` where its directory is there and it is not; `absent` where a module or interface is missing. */
+function readLive(key: string): string {
+  const path = procPath(key);
+  return sh`cat ${path} 2>/dev/null || { [ -d ${directoryOf(path)} ] && [ ! -e ${path} ] && echo unknown; } || echo absent`;
+}
+
 const setLive = (key: string, value: FieldValue): string =>
   sh`printf '%s\\n' ${String(value)} > ${procPath(key)}`;
 
-/** Kernel parameters: live now (/proc/sys), and saved in a drop-in of our own. */
-export const sysctl = defineResource<SysctlProps, SysctlState>({
+const define = defineResource<SysctlProps, SysctlState>({
   kind: 'sysctl',
   name: ({ name }) => name,
   desired: ({ values, content }) => ({
@@ -58,16 +66,16 @@ export const sysctl = defineResource<SysctlProps, SysctlState>({
     saved: content === null ? null : parseDropIn(content),
   }),
   probe: ({ name, values }) =>
-    [
-      ...inOrder(Object.keys(values)).map((key) => sh`cat ${procPath(key)} 2>/dev/null || echo absent`),
-      'echo --',
-      readFile(sysctlFile(name)),
-    ].join('\n'),
+    [...inOrder(Object.keys(values)).map(readLive), 'echo --', readFile(sysctlFile(name))].join('\n'),
   parse: ({ stdout }, { values }) => {
     const keys = inOrder(Object.keys(values));
     const lines = stdout.split('\n');
+    refuseUnknownKeys(keys.filter((_key, index) => lines[index] === 'unknown'));
     const live = Object.fromEntries(
-      keys.map((key, index) => [key, lines[index] === 'absent' ? null : normal(lines[index] ?? '')]),
+      keys.map((key, index) => {
+        const line = lines[index] ?? '';
+        return [key, line === 'absent' || line === 'unknown' ? null : normal(line)];
+      }),
     );
     const text = parseReadFile(lines.slice(keys.length + 1).join('\n'));
     return { live, saved: text === null ? null : parseDropIn(text) };
@@ -93,3 +101,12 @@ export const sysctl = defineResource<SysctlProps, SysctlState>({
     after: content,
   }),
 });
+
+/**
+ * Kernel parameters: live now (/proc/sys), and saved in a drop-in of our own. Throws `playbook` for a value that a
+ * known parameter does not have.
+ */
+export function sysctl(props: SysctlProps): Resource {
+  refuseWrongValues(props.values);
+  return define(props);
+}
