@@ -45,12 +45,22 @@ function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
   );
 }
 
+/** What is declared and cannot be had there is said once, and is no drift. */
+function tellSkipped({ emit }: Context, play: CompiledPlay, host: HostRun): void {
+  for (const resource of play.resources.get(host.name) ?? []) {
+    const output = host.probe?.outputs.get(resource.id);
+    const skipped = (output && resource.skipped?.(output)) ?? [];
+    skipped.forEach((message) => emit({ type: 'warning', host: host.name, message }));
+  }
+}
+
 /** Plans one host; a host that cannot be planned is failed and left as it is. */
 export function planHost(context: Context, play: CompiledPlay, host: HostRun): readonly ResourceChange[] {
   context.emit({ type: 'phase-started', host: host.name, phase: 'plan' });
   try {
     refuseWhilePending(context, host);
     const changes = changesOf(play, host);
+    tellSkipped(context, play, host);
     host.changes.push(...changes);
     if (changes.length > 0 && context.options.check) host.status = 'planned';
     context.emit({ type: 'host-planned', host: host.name, changes });

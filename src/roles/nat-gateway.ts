@@ -3,6 +3,7 @@ import type { CheckSpec, RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Facts, Resource } from '../model/resource.ts';
 import { firewalldPolicy, firewalldZone, packageInstalled, service, sysctl } from '../resources/index.ts';
 import { contains } from '../model/ipv4.ts';
+import { conntrack } from './conntrack.ts';
 import { defineRole } from './define.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
 import { roleVariables } from './role-variables.ts';
@@ -128,6 +129,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
           : () => context.template('firewalld/policy.xml', { name: FORWARD_POLICY, sources }),
     }),
     service({ name: 'firewalld', running: true, enabled: true }),
+    ...conntrack(vars, absent, context),
     // Last: forwarding without translation would let packets leave with an inside source.
     sysctl({
       name: 'nat-gateway',

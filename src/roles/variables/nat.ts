@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { address, addressOrCidr, oneOrMore } from './addresses.ts';
+import { conntrack } from './conntrack.ts';
 import { thingName } from './names.ts';
 import { portCount, portOrRange, portRanges } from './ports.ts';
 import { complain, refuse, section } from './text.ts';
@@ -69,6 +70,7 @@ export const nat = section('Address translation of a NAT gateway.', {
     .describe('Sources that leave by the NIC’s own address where no snat entry matches.'),
   snat: z.array(snatEntry).default([]).describe('Sources that leave by a chosen EIP.'),
   dnat: z.array(dnatEntry).default([]).describe('Services inside that are reached by a public address.'),
+  conntrack: conntrack.optional(),
 });
 
 export type SnatEntry = z.infer<typeof snatEntry>;
