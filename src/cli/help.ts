@@ -80,7 +80,6 @@ function rootHelp(root: Command, helper: Help): string {
   const name = root.name();
   return [
     `Usage: ${name} PLAYBOOK -i INVENTORY [flags]`,
-    `       ${name} COMMAND …`,
     root.description(),
     `Flags of a run (what each does: ${name} run --help):`,
     ...groups.flatMap(([heading, options]) => flagRow(heading, options, width)),

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { typedWords } from './completion-words.ts';
 import * as flag from './flags.ts';
 import { examples } from './help.ts';
+import type { ImportFlags } from './import.ts';
 import type { InventoryFlags } from './inventory.ts';
 import type { LoadFlags } from './load-inventory.ts';
 import type { RenderFlags } from './render.ts';
@@ -111,6 +112,34 @@ export function addInventoryCommand(root: Command): void {
     .action(async (name: string | undefined, flags: InventoryFlags) => {
       const { blame } = await import('./inventory-blame.ts');
       process.exitCode = await blame(name, flags);
+    });
+}
+
+export function addImportCommand(root: Command): void {
+  root
+    .command('import')
+    .usage('aliyun-nat FILE… [flags]')
+    .summary("make an inventory of a cloud's NAT gateway")
+    .description('Makes an inventory out of what a cloud says of its own NAT gateway.')
+    .addHelpText('after', examples('provision import aliyun-nat nat/*.json --host gw1 > hosts.yml'))
+    .command('aliyun-nat')
+    .argument('<file...>')
+    .usage('FILE… [flags]')
+    .description(
+      'Reads JSON as the Describe calls of Alibaba Cloud print it, from files in any order, and prints the variables of one gateway as YAML. What it cannot say stands in comments and on stderr.',
+    )
+    .option('--host <name>', 'print a whole inventory with this host')
+    .option('--gateway <id>', 'the NAT gateway, where the files name several')
+    .option('--map <eip=address>', 'the NIC address behind an EIP; repeatable', flag.collect, [])
+    .addHelpText(
+      'after',
+      examples('provision import aliyun-nat nat/*.json > inventory/prod/host_vars/gw1.yml', [
+        'provision import aliyun-nat nat/*.json --map 203.0.113.10=172.31.0.2/24',
+      ]),
+    )
+    .action(async (files: string[], flags: ImportFlags) => {
+      const { importAliyun } = await import('./import.ts');
+      process.exitCode = importAliyun(files, flags);
     });
 }
 

@@ -38,11 +38,12 @@ export function program(version: string): Command {
     .configureHelp(compactHelp)
     .configureOutput({ outputError: () => undefined });
   add.addRunCommand(root);
-  root.commandsGroup('Commands on files:');
+  root.commandsGroup('Commands (provision COMMAND …) on files:');
   offline.addInitCommand(root);
   offline.addValidateCommand(root);
   offline.addRenderCommand(root);
   offline.addInventoryCommand(root);
+  offline.addImportCommand(root);
   add.addSchemaCommand(root);
   offline.addCompletionCommand(root);
   root.commandsGroup('Commands on hosts, real or built on this machine:');

@@ -1,3 +1,4 @@
+import type { ConntrackCounters } from '../engine/conntrack.ts';
 import { readJournal } from '../engine/journal.ts';
 import type { HostJournal, JournalEntry } from '../engine/journal.ts';
 import { reported } from '../engine/host-run.ts';
@@ -11,6 +12,7 @@ import { counted, table } from './table.ts';
 
 const LINES = 10;
 const HEADINGS = ['HOST', 'ENDED', 'ENDING', 'WHO', 'RUN', 'CHANGES'];
+const CONNTRACK_HEADINGS = ['HOST', 'CONNTRACK', 'MAX', 'USED', 'INSERT FAILED', 'DROP'];
 
 const WORDS: Readonly<Record<string, string>> = {
   'confirmed asked': 'confirmed',
@@ -34,6 +36,11 @@ function row(host: string, { ending, reason, endedAt, record }: JournalEntry): s
   ];
 }
 
+function conntrackRow(host: string, { count, max, insertFailed, drop }: ConntrackCounters): string[] {
+  const used = max > 0 ? `${Math.round((count * 100) / max)} %` : '-';
+  return [host, String(count), String(max), used, String(insertFailed), String(drop)];
+}
+
 const owner = (record: Readonly<Record<string, unknown>>): string =>
   `run ${text(record['run'])} of ${text(record['who'])} since ${text(record['at'])}`;
 
@@ -41,7 +48,7 @@ function entryOf({ target, value, error }: Answer<HostJournal>): object {
   return { name: target.name, ...value, ...(error ? { error: reported(error) } : {}) };
 }
 
-/** `provision status`: what each host remembers of the runs that changed it, and what waits there now. */
+/** `provision status`: what each host remembers of the runs that changed it, what waits there now, and how full it is. */
 export async function status(flags: ContactFlags): Promise<number> {
   const answers: Answer<HostJournal>[] = [];
   const { places } = placesOnHosts(process.env);
@@ -65,7 +72,11 @@ export async function status(flags: ContactFlags): Promise<number> {
       : []),
   ]);
   const lines = rows.length > 0 ? table([HEADINGS, ...rows]) : ['no host was changed by provision so far'];
-  [...waiting, ...lines].forEach((line) => process.stdout.write(`${line}\n`));
+  const tracked = answers.flatMap(({ target, value }) =>
+    value?.conntrack ? [conntrackRow(target.name, value.conntrack)] : [],
+  );
+  const fill = tracked.length > 0 ? ['', ...table([CONNTRACK_HEADINGS, ...tracked])] : [];
+  [...waiting, ...lines, ...fill].forEach((line) => process.stdout.write(`${line}\n`));
   answers
     .flatMap(({ error }) => (error ? problemLines(error, coloursFor(process.stderr, process.env)) : []))
     .forEach((line) => process.stderr.write(`${line}\n`));

@@ -1,3 +1,5 @@
+import { CONNTRACK_PROBE, parseConntrack } from './conntrack.ts';
+import type { ConntrackCounters } from './conntrack.ts';
 import type { Session, Target } from '../model/transport.ts';
 import { decode, frameFunctions, framedLines, newNonce, textAndCode } from './frame.ts';
 import { runScript } from './remote-shell.ts';
@@ -21,17 +23,23 @@ export interface HostJournal {
   readonly pending: Readonly<Record<string, unknown>> | null;
   /** Newest first. */
   readonly entries: readonly JournalEntry[];
+  /** Null where no connections are tracked. */
+  readonly conntrack: ConntrackCounters | null;
 }
 
 const TIMEOUT_MS = 30_000;
 
 const script = ({ state, run }: Places, nonce: string, lines: number): string =>
   [
+    'LC_ALL=C; export LC_ALL',
+    'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH',
     frameFunctions(nonce),
     sh`holder() { [ -e ${`${run}/lock`} ] && ! flock -n ${`${run}/lock`} true && cat ${`${run}/holder`}; }`,
     sh`pending() { for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do [ ! -e "$p" ] || cat "$p"; done; }`,
     sh`journal() { tail -n ${lines} ${`${state}/journal`}; }`,
-    'main() { mark begin; section holder holder; section pending pending; section journal journal; mark end; }',
+    `conntrack_table() {${CONNTRACK_PROBE}\n}`,
+    'main() { mark begin; section holder holder; section pending pending; section journal journal',
+    'section conntrack conntrack_table; mark end; }',
     'main </dev/null',
     '',
   ].join('\n');
@@ -45,7 +53,7 @@ function parsed<T>(text: string): T | null {
   }
 }
 
-/** Reads what a host remembers of its last `lines` changes. Changes nothing. */
+/** Reads what a host remembers of its last `lines` changes, and its connection table. Changes nothing. */
 export async function readJournal(
   session: Session,
   target: Target,
@@ -64,5 +72,10 @@ export async function readJournal(
   const entries = read('journal')
     .split('\n')
     .flatMap((line) => parsed<JournalEntry>(line) ?? []);
-  return { holder: parsed(read('holder')), pending: parsed(read('pending')), entries: entries.toReversed() };
+  return {
+    holder: parsed(read('holder')),
+    pending: parsed(read('pending')),
+    entries: entries.toReversed(),
+    conntrack: parseConntrack(read('conntrack')),
+  };
 }

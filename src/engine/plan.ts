@@ -14,7 +14,7 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
     try {
       return (output && resource.plan(output, probe.facts)) ?? [];
     } catch (error) {
-      if (isProvisionError(error)) throw error;
+      if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
       throw new ProvisionError(
         'probe-failed',
         `${host.name}: what the host says about ${resource.id} could not be understood.`,
@@ -23,6 +23,9 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
     }
   });
 }
+
+const onHost = (host: HostRun, { code, message, hint, cause }: ProvisionError): ProvisionError =>
+  new ProvisionError(code, `${host.name}: ${message}`, { hint, cause });
 
 /** What a host is like while a change waits for its confirmation says nothing about what it will be. */
 function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
@@ -42,12 +45,22 @@ function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
   );
 }
 
+/** What is declared and cannot be had there is said once, and is no drift. */
+function tellSkipped({ emit }: Context, play: CompiledPlay, host: HostRun): void {
+  for (const resource of play.resources.get(host.name) ?? []) {
+    const output = host.probe?.outputs.get(resource.id);
+    const skipped = (output && resource.skipped?.(output)) ?? [];
+    skipped.forEach((message) => emit({ type: 'warning', host: host.name, message }));
+  }
+}
+
 /** Plans one host; a host that cannot be planned is failed and left as it is. */
 export function planHost(context: Context, play: CompiledPlay, host: HostRun): readonly ResourceChange[] {
   context.emit({ type: 'phase-started', host: host.name, phase: 'plan' });
   try {
     refuseWhilePending(context, host);
     const changes = changesOf(play, host);
+    tellSkipped(context, play, host);
     host.changes.push(...changes);
     if (changes.length > 0 && context.options.check) host.status = 'planned';
     context.emit({ type: 'host-planned', host: host.name, changes });

@@ -93,4 +93,6 @@ export interface Resource {
   readonly phase: 'package' | 'main';
   /** Desired minus actual; null when nothing differs. */
   plan(output: ProbeOutput, facts: Facts): ResourceChange | null;
+  /** What is declared and cannot be there on this host, in sentences: neither drift nor a failure. */
+  skipped?(output: ProbeOutput): readonly string[];
 }

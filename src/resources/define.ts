@@ -37,6 +37,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly sentence?: (difference: FieldDifference, props: Props) => string | undefined;
   /** The file behind the resource as it is and as it should be. */
   readonly text?: (output: ProbeOutput, props: Props, facts: Facts) => FileText;
+  /** What is declared and cannot be had on this host, in sentences. `parse` shows it as declared. */
+  readonly skipped?: (output: ProbeOutput, props: Props) => readonly string[];
   readonly phase?: 'package' | 'main';
 }
 
@@ -49,7 +51,7 @@ function actionOf(from: State, to: State): Change['action'] {
 export function defineResource<Props, S extends State>(
   definition: ResourceDefinition<Props, S>,
 ): (props: Props) => Resource {
-  const { kind } = definition;
+  const { kind, skipped } = definition;
   return (props) => {
     const id = `${kind}:${definition.name(props)}`;
     return {
@@ -60,6 +62,7 @@ export function defineResource<Props, S extends State>(
         : JSON.stringify(props),
       probe: definition.probe(props),
       phase: definition.phase ?? 'main',
+      ...(skipped ? { skipped: (output: ProbeOutput) => skipped(output, props) } : {}),
       plan(output, facts) {
         const from = definition.parse(output, props);
         const to = definition.desired(props, facts);

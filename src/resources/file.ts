@@ -1,3 +1,4 @@
+import { ProvisionError } from '../model/error.ts';
 import type { Fields, Handler } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
@@ -22,29 +23,51 @@ interface FileState {
 }
 
 const read = (path: string): string =>
-  sh`if [ -f ${path} ] && [ ! -L ${path} ]; then stat -c '0%a %U %G' -- ${path}; cat ${path}; else echo absent; fi`;
+  [
+    sh`if [ -L ${path} ]; then printf 'link '; readlink -- ${path}`,
+    sh`elif [ -d ${path} ]; then echo directory`,
+    sh`elif [ -f ${path} ]; then stat -c '0%a %U %G' -- ${path}; cat ${path}; else echo absent; fi`,
+  ].join('\n');
 
-/** Content as text; `stat` prints the mode without a leading zero. */
-function parse(stdout: string): FileState {
+/**
+ * Content as text; `stat` prints the mode without a leading zero. A symbolic link is what is there, whatever it points
+ * to: it is replaced or removed itself, and nothing is ever written through it. A directory is nobody's file: refused.
+ */
+function parse(stdout: string, { path, ...props }: FileProps): FileState {
   const end = stdout.indexOf('\n');
   const [mode = '', owner = '', group = ''] = stdout.slice(0, end).split(' ');
   if (mode === 'absent') return { saved: null };
+  if (mode === 'link') {
+    return { saved: { ...declared(props), content: null, link: stdout.slice('link '.length, end) } };
+  }
+  if (mode === 'directory') {
+    throw new ProvisionError('host-unsupported', `${path} is a directory, and should be a file.`, {
+      hint: 'Move it away by hand, or declare another path.',
+    });
+  }
   return { saved: { content: stdout.slice(end + 1), mode, owner, group } };
 }
+
+const declared = ({ mode = '0644', owner = 'root', group = 'root' }: Omit<FileProps, 'path'>): Fields => ({
+  mode,
+  owner,
+  group,
+});
 
 /** A file that is ours as a whole: content, mode, owner, group. */
 export const file = defineResource<FileProps, FileState>({
   kind: 'file',
   name: ({ path }) => path,
-  desired: ({ content, mode = '0644', owner = 'root', group = 'root' }) => ({
-    saved: content === null ? null : { content, mode, owner, group },
+  desired: (props) => ({
+    saved: props.content === null ? null : { content: props.content, ...declared(props) },
   }),
   probe: ({ path }) => read(path),
-  parse: ({ stdout }) => parse(stdout),
+  parse: ({ stdout }, props) => parse(stdout, props),
   transition: ({ to }, { path, notify }) => {
     const also = { ...(notify ? { handlers: [notify] } : {}), paths: [path] };
     if (to.saved === null) return { steps: [removeFile(path)], ...also };
-    const { content, mode, owner, group } = to.saved;
+    const { content, mode, owner, group, link } = to.saved;
+    if (typeof link === 'string') return { steps: [sh`ln -sfnT -- ${link} ${path}`], ...also };
     return {
       steps: [
         writeFile(path, String(content), { mode: String(mode), owner: String(owner), group: String(group) }),
@@ -53,12 +76,13 @@ export const file = defineResource<FileProps, FileState>({
     };
   },
   sentence: ({ field, layer, before, after }, { path }) => {
+    if (field === 'link') return `${path} is a symbolic link to ${String(before)}`;
     if (field !== 'content') return undefined;
     if (before === null) return `${path} is missing`;
     return after === null ? `${path} should not exist` : `${path} differs ${LAYER_WORDS[layer]}`;
   },
-  text: ({ stdout }, { path, content }) => {
-    const before = parse(stdout).saved?.content;
-    return { path, before: before === undefined ? null : String(before), after: content };
+  text: ({ stdout }, props) => {
+    const before = parse(stdout, props).saved?.content ?? null;
+    return { path: props.path, before: before === null ? null : String(before), after: props.content };
   },
 });

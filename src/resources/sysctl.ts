@@ -1,9 +1,10 @@
 import { sameValue } from '../model/difference.ts';
-import type { Fields, FieldValue } from '../model/resource.ts';
-import { sh } from '../shell/quote.ts';
+import type { Fields, FieldValue, Resource } from '../model/resource.ts';
 import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS } from './describe.ts';
+import { liveValues, loadModule, normal, readLive, setLive } from './sysctl-live.ts';
+import { refuseWrongValues } from './sysctl-values.ts';
 
 export interface SysctlProps {
   /** Names the drop-in `/etc/sysctl.d/99-zz-provision-NAME.conf`, read last (sysctl.d(5)). */
@@ -11,6 +12,11 @@ export interface SysctlProps {
   readonly values: Readonly<Record<string, string | number>>;
   /** The whole drop-in, rendered from a template; null = the drop-in must not exist. */
   readonly content: string | null;
+  /**
+   * The kernel module that brings these keys: it is loaded before they are set. Keys of a module that this host's
+   * kernel does not have, or does not let be set (in a container), are skipped with a warning.
+   */
+  readonly module?: string;
 }
 
 interface SysctlState {
@@ -22,15 +28,9 @@ const FORWARDING = 'net.ipv4.ip_forward';
 
 export const sysctlFile = (name: string): string => `/etc/sysctl.d/99-zz-provision-${name}.conf`;
 
-/** In sysctl.d(5) names a dot and a slash change places: `net.ipv4.conf.eth0/1.rp_filter`. */
-const procPath = (key: string): string =>
-  `/proc/sys/${[...key].map((c) => (c === '.' ? '/' : c === '/' ? '.' : c)).join('')}`;
-
 /** Writing ip_forward resets every conf/*\/forwarding (ip-sysctl.rst of the kernel): it goes first. */
 const inOrder = (keys: readonly string[]): string[] =>
   keys.toSorted((a, b) => Number(b === FORWARDING) - Number(a === FORWARDING) || (a < b ? -1 : 1));
-
-const normal = (value: string): string => value.trim().replaceAll(/\s+/g, ' ');
 
 /** Characters; sysctl(8) itself reads no more than 4096. */
 const LONGEST_LINE = 4096;
@@ -46,43 +46,43 @@ function parseDropIn(text: string): Fields {
   return Object.fromEntries(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-const setLive = (key: string, value: FieldValue): string =>
-  sh`printf '%s\\n' ${String(value)} > ${procPath(key)}`;
-
-/** Kernel parameters: live now (/proc/sys), and saved in a drop-in of our own. */
-export const sysctl = defineResource<SysctlProps, SysctlState>({
+const define = defineResource<SysctlProps, SysctlState>({
   kind: 'sysctl',
   name: ({ name }) => name,
   desired: ({ values, content }) => ({
     live: Object.fromEntries(inOrder(Object.keys(values)).map((key) => [key, String(values[key])])),
     saved: content === null ? null : parseDropIn(content),
   }),
-  probe: ({ name, values }) =>
-    [
-      ...inOrder(Object.keys(values)).map((key) => sh`cat ${procPath(key)} 2>/dev/null || echo absent`),
-      'echo --',
-      readFile(sysctlFile(name)),
-    ].join('\n'),
-  parse: ({ stdout }, { values }) => {
-    const keys = inOrder(Object.keys(values));
+  probe: ({ name, values, module }) =>
+    [...readLive(inOrder(Object.keys(values)), module), 'echo --', readFile(sysctlFile(name))].join('\n'),
+  parse: ({ stdout }, { values, module }) => {
     const lines = stdout.split('\n');
-    const live = Object.fromEntries(
-      keys.map((key, index) => [key, lines[index] === 'absent' ? null : normal(lines[index] ?? '')]),
-    );
-    const text = parseReadFile(lines.slice(keys.length + 1).join('\n'));
-    return { live, saved: text === null ? null : parseDropIn(text) };
+    const read = liveValues(lines, inOrder(Object.keys(values)), values, module);
+    const text = parseReadFile(lines.slice(read.lines + 1).join('\n'));
+    return { live: read.live, saved: text === null ? null : parseDropIn(text) };
   },
-  transition: ({ from, to, text }, { name, values }) => {
+  skipped: ({ stdout }, { values, module }) => {
+    const { skipped } = liveValues(stdout.split('\n'), inOrder(Object.keys(values)), values, module);
+    return [...skipped].map(([key, value]) =>
+      value === null
+        ? `${key} is skipped (unsupported): the kernel does not have it here`
+        : `${key} is skipped (unsupported): it is ${value}, and the kernel lets nobody set it here`,
+    );
+  },
+  transition: ({ from, to, text }, { name, values, module }) => {
     const steps: string[] = [];
     if (JSON.stringify(from.saved) !== JSON.stringify(to.saved)) {
       steps.push(
         text === null ? removeFile(sysctlFile(name)) : writeFile(sysctlFile(name), text, { mode: '0644' }),
       );
     }
-    for (const key of inOrder(Object.keys(values))) {
-      const [before, after] = [from.live[key] ?? null, to.live[key] ?? null];
-      if (after !== null && !sameValue(before, after)) steps.push(setLive(key, after));
+    const wrong = inOrder(Object.keys(values)).filter(
+      (key) => (to.live[key] ?? null) !== null && !sameValue(from.live[key] ?? null, to.live[key] ?? null),
+    );
+    if (module !== undefined && wrong.some((key) => (from.live[key] ?? null) === null)) {
+      steps.push(loadModule(module));
     }
+    steps.push(...wrong.map((key) => setLive(key, to.live[key] ?? null, module)));
     return { steps, paths: [sysctlFile(name)] };
   },
   sentence: ({ field, layer, before, after }) =>
@@ -93,3 +93,12 @@ export const sysctl = defineResource<SysctlProps, SysctlState>({
     after: content,
   }),
 });
+
+/**
+ * Kernel parameters: live now (/proc/sys), and saved in a drop-in of our own. Throws `playbook` for a value that a
+ * known parameter does not have.
+ */
+export function sysctl(props: SysctlProps): Resource {
+  refuseWrongValues(props.values);
+  return define(props);
+}

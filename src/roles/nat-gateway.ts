@@ -11,6 +11,7 @@ import {
 } from '../resources/index.ts';
 import { addressOf, contains, prefixLength } from '../model/ipv4.ts';
 import type { NatRules } from '../model/nat-rules.ts';
+import { conntrack } from './conntrack.ts';
 import { defineRole } from './define.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
@@ -180,6 +181,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const resources: Resource[] = [
     ...firewalld(vars, absent, context),
     ...(byFirewalld(vars) ? [] : natByRules(vars, absent, context)),
+    ...conntrack(vars, absent, context),
     // Last: forwarding without translation would let packets leave with an inside source.
     sysctl({
       name: 'nat-gateway',

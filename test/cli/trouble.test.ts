@@ -1,4 +1,7 @@
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { printable } from '../../src/reporters/printable.ts';
 import { newKeyPair } from '../fakehost/fake-host.ts';
@@ -65,10 +68,48 @@ async function trouble(
   return troubleWith(host, projectFor(network, { db1: host }, MARKS, more), exitCode);
 }
 
+/** As `ssh-keygen -H` keeps it. */
+function hashed(line: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'known-hosts-'));
+  const file = join(directory, 'known_hosts');
+  writeFileSync(file, line);
+  execFileSync('ssh-keygen', ['-q', '-H', '-f', file], { stdio: 'ignore' });
+  const text = readFileSync(file, 'utf8');
+  rmSync(directory, { recursive: true });
+  expect(text).toMatch(/^\|1\|/);
+  return text;
+}
+
 const knownAs = ({ port }: FakeHost, key: string, marker = ''): string =>
   `${marker}[127.0.0.1]:${port} ${key}\n`;
 
-describe('host keys', () => {
+/** How a run ends, by what known_hosts says of the host; null = it logs in. */
+const VERDICTS: readonly (readonly [string, (host: FakeHost) => string, PrintedError['code'] | null])[] = [
+  ['unknown', () => '', 'host-key-unknown'],
+  ['changed', (host) => knownAs(host, newKeyPair().public), 'host-key-changed'],
+  ['revoked', (host) => host.knownHostsLine() + knownAs(host, host.hostKey, '@revoked '), 'host-key-revoked'],
+  ['hashed', (host) => hashed(host.knownHostsLine()), null],
+  ['hashed, another key', (host) => hashed(knownAs(host, newKeyPair().public)), 'host-key-changed'],
+  ['[host]:port', (host) => host.knownHostsLine(), null],
+  ['[host]:port of another port', (host) => `[127.0.0.1]:1 ${host.hostKey}\n`, 'host-key-unknown'],
+  [
+    'only @cert-authority',
+    (host) => knownAs(host, newKeyPair().public, '@cert-authority '),
+    'host-key-unsupported',
+  ],
+];
+
+describe('case 36: host keys', () => {
+  it.each(VERDICTS)('known_hosts says %s', async (_name, knownHosts, code) => {
+    const host = await network.host();
+    const project = projectFor(network, { db1: host }, MARKS, { knownHosts: knownHosts(host) });
+    const before = project.setup.knownHosts();
+    if (code === null) expect((await project.run()).code).toBe(0);
+    else expect((await troubleWith(host, project, 4)).error.code).toBe(code);
+    expect(host.logins.length > 0).toBe(code === null);
+    expect(project.setup.knownHosts()).toBe(before);
+  });
+
   it('unknown: shows the fingerprint to compare, and does not log in', async () => {
     const { host, project, error } = await trouble(4, {}, { knownHosts: '' });
     expect(error.code).toBe('host-key-unknown');
@@ -124,7 +165,7 @@ describe('host keys', () => {
     expect([off.code, host.logins]).toEqual([4, []]);
   });
 
-  it('wrong on a jump host: names the hop, whom it was for, and logs in nowhere', async () => {
+  it('case 37: wrong on a jump host: names the hop, whom it was for, and logs in nowhere', async () => {
     const [gw1, db1] = [await network.host(), await network.host()];
     const knownHosts = knownAs(gw1, newKeyPair().public) + db1.knownHostsLine();
     const project = projectFor(network, { db1, gw1 }, MARKS, {
@@ -246,7 +287,7 @@ describe('the link', () => {
   });
 });
 
-describe('hosts that talk', () => {
+describe('case 39: hosts that talk', () => {
   it('a banner with control characters reaches no terminal', async () => {
     const host = await network.host({ banner: '\u001B[2J\u001B]0;owned\u0007Welcome!\r\n' });
     const run = await projectFor(network, { db1: host }, MARKS).run(['-vvv']);

@@ -102,7 +102,7 @@ describe('connecting', () => {
   });
 });
 
-describe('host keys', () => {
+describe('case 36: host keys', () => {
   it('refuses an unknown host with its fingerprint and a next step', async () => {
     const host = await hostWith();
     const setup = setupFor({ db1: host }, { knownHosts: '' });

@@ -39,11 +39,13 @@ export interface FakeHostOptions {
   readonly answer?: (command: string, stdin: string) => FakeAnswer | undefined;
   /** False refuses direct-tcpip, as `AllowTcpForwarding no`. Default true. */
   readonly forwarding?: boolean;
+  /** What runs a command, the command behind it as one word, as sshd does; default `/bin/sh -c`. */
+  readonly loginShell?: readonly [string, ...string[]];
   /** Environment of the commands; default the test's own. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** An SSH server on 127.0.0.1 that runs what it is told with `/bin/sh -c`. */
+/** An SSH server on 127.0.0.1 that runs what it is told with its login shell. */
 export interface FakeHost {
   readonly port: number;
   /** The first host key, a public line. */
@@ -178,7 +180,8 @@ export async function startFakeHost(options: FakeHostOptions = {}): Promise<Fake
     out: (chunk: Buffer) => void,
     stdin?: string,
   ): void {
-    const child = spawn('/bin/sh', ['-c', command], { env: options.env ?? process.env, detached: true });
+    const [shell, ...words] = options.loginShell ?? ['/bin/sh', '-c'];
+    const child = spawn(shell, [...words, command], { env: options.env ?? process.env, detached: true });
     children.add(child);
     child.stdin.on('error', () => undefined);
     if (stdin === undefined) channel.pipe(child.stdin);

@@ -37,7 +37,7 @@ describe('jump hosts', () => {
     expect(session.counts.jumps).toBe(1);
   });
 
-  it('names the hop whose host key is wrong', async () => {
+  it('case 37: names the hop whose host key is wrong', async () => {
     const [gw1, db1] = [await hostWith(), await hostWith()];
     const knownHosts = `[127.0.0.1]:${String(gw1.port)} ${newKeyPair().public}\n${db1.knownHostsLine()}`;
     const attempt = login(setupFor({ gw1, db1 }, { knownHosts }), { jumps: [jumpVia('gw1')] });
@@ -50,7 +50,7 @@ describe('jump hosts', () => {
     expect(gw1.logins).toEqual([]);
   });
 
-  it('checks the key of the host behind the hop', async () => {
+  it('case 37: checks the key of the host behind the hop', async () => {
     const [gw1, db1] = [await hostWith(), await hostWith()];
     const setup = setupFor({ gw1, db1 }, { knownHosts: gw1.knownHostsLine() });
     const attempt = login(setup, { jumps: [jumpVia('gw1')] });

@@ -47,6 +47,7 @@ export const readVariables = (vars: Readonly<Record<string, unknown>>): HostVari
   hostVariables.parse(vars);
 
 export type { BandwidthPackage } from './bandwidth.ts';
+export type { Conntrack } from './conntrack.ts';
 export type { Container, DockerNetwork, EgressEntry } from './egress.ts';
 export type { FilterRule, Firewall, Zone } from './firewall.ts';
 export type { Affinity, Backend, Health, Listener } from './listeners.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { address, addressOrCidr, oneOrMore } from './addresses.ts';
+import { conntrack } from './conntrack.ts';
 import { thingName } from './names.ts';
 import { portCount, portOrRange, portRanges } from './ports.ts';
 import { complain, refuse, section } from './text.ts';
@@ -75,6 +76,7 @@ export const nat = section('Address translation of a NAT gateway.', {
     .describe(
       'Lower the MSS of forwarded TCP connections to what their route carries. Not with engine firewalld.',
     ),
+  conntrack: conntrack.optional(),
 });
 
 export type SnatEntry = z.infer<typeof snatEntry>;

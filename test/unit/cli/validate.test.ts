@@ -52,6 +52,29 @@ describe('provision validate', () => {
     expect(err).toContain('3 problems');
   });
 
+  it('case 33, 34: every wrong value and key with its path, file, line and column, and what was meant', async () => {
+    const wrong: readonly (readonly [string, string, string])[] = [
+      ['nics: { a23456789012345x: { address: 10.0.0.1/24 } }', 'nics.a23456789012345x', 'Shorten it'],
+      ['networks: { a: { cidr: 10.0.0.5/24 } }', 'networks.a.cidr', '10.0.0.0/24'],
+      ['ansible_port: 0', 'ansible_port', '1 to 65535'],
+      ['lab: { ssh_port: 65536 }', 'lab.ssh_port', '1 to 65535'],
+      ["eips: { a: { public: '2001:db8::1', private: 10.0.0.1 } }", 'eips.a.public', 'IPv4'],
+      ['ansible_host: 010.0.0.1', 'ansible_host', '10.0.0.1'],
+      ['nat: { masquerad: [10.0.0.0/24] }', 'nat.masquerad', 'Did you mean "masquerade"?'],
+    ];
+    const hosts = Object.fromEntries(wrong.map(([vars], index) => [`gw${index}`, `{ ${vars} }`]));
+    const file = join(directory({ 'hosts.yml': inventoryOf(hosts) }), 'hosts.yml');
+    const { code, out, err } = await typed('validate', '-i', file);
+    expect([code, out]).toEqual([5, '']);
+    for (const [index, [, path, hint]] of wrong.entries()) {
+      const block =
+        err.split(/^(?=\S*hosts\.yml:)/m).find((text) => text.includes(`(host gw${index})`)) ?? '';
+      expect(block).toMatch(new RegExp(`^\\S*hosts\\.yml:${5 + index}:\\d+: error \\[inventory\\] ${path}`));
+      expect(block).toContain(hint);
+    }
+    expect(err).toContain(`${wrong.length} problems`);
+  });
+
   it('says what is wrong with each host, not only with the first', async () => {
     const files = directory({
       'hosts.yml': inventoryOf({

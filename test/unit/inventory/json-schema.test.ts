@@ -55,7 +55,7 @@ describe('the inventory in the repository', () => {
     expect(groups.get('nat-gateway')).toEqual(['gw1']);
     expect(hosts.get('gw1')?.place(['nat', 'dnat', 1, 'port'])).toEqual({
       file: 'inventory/prod/host_vars/gw1.yml',
-      line: 27,
+      line: 28,
       column: 39,
     });
   });

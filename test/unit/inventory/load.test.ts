@@ -190,7 +190,7 @@ describe('files that cannot be used are each one clear error', () => {
     expect(tab).toMatchObject({ line: 2, column: 1, hint: 'Indent with spaces: YAML has no tabs.' });
   });
 
-  test('a bomb of aliases', async () => {
+  test('case 34: a bomb of aliases', async () => {
     const lines = ['a: &a0 [x, x, x, x, x, x, x, x, x]'];
     for (let level = 1; level < 10; level++) {
       lines.push(
@@ -204,15 +204,15 @@ describe('files that cannot be used are each one clear error', () => {
     ]);
   });
 
-  test('an alias inside its own anchor', async () => {
+  test('case 34: an alias inside its own anchor', async () => {
     expect((await complaintsAbout('all: &a { vars: { x: *a } }'))[0]?.message).toMatch(/aliases/);
   });
 
-  test('brackets without end', async () => {
+  test('case 34: brackets without end', async () => {
     expect((await complaintsAbout(`all: ${'['.repeat(50_000)}`)).length).toBeGreaterThan(0);
   });
 
-  test('more than 10 MiB', async () => {
+  test('case 34: more than 10 MiB', async () => {
     const directory = directoryOf({});
     writeFileSync(join(directory, 'hosts.yml'), Buffer.alloc(10 * 1024 * 1024 + 1, 32));
     expect((await onlyProblem(loadInventory([directory])))?.message).toMatch(/more than the 10 MiB/);

@@ -19,7 +19,7 @@ const NICS =
 
 const mistakes: Mistake[] = [
   {
-    what: 'a typo in a key',
+    what: 'case 34: a typo in a key',
     vars: 'nics:\n  eth0: { adress: 10.0.0.2/24, address: 10.0.0.2/24 }',
     message: 'nics.eth0.adress: this key is not known (host gw)',
     line: 5,
@@ -51,7 +51,7 @@ const mistakes: Mistake[] = [
     hint: 'Write true: in YAML 1.2 yes is text.',
   },
   {
-    what: 'an unknown word',
+    what: 'case 34: an unknown word',
     vars: 'firewall: { filter: [{ action: dorp, direction: in }] }',
     message: /"dorp" is not one of: accept, drop, reject/,
     line: 4,
@@ -83,7 +83,7 @@ const mistakes: Mistake[] = [
     hint: 'Did you mean "vpc-a"?',
   },
   {
-    what: 'a bad CIDR',
+    what: 'case 33: a bad CIDR',
     vars: 'networks: { a: { cidr: 10.0.0.0/33 } }',
     message: /no prefix length from 0 to 32/,
     line: 4,
@@ -91,7 +91,7 @@ const mistakes: Mistake[] = [
     hint: 'Write it as 172.31.0.0/24.',
   },
   {
-    what: 'host bits',
+    what: 'case 33: host bits',
     vars: 'networks: { a: { cidr: 172.31.0.5/24 } }',
     message: /host bits are set: did you mean 172.31.0.0\/24\?/,
     line: 4,
@@ -99,7 +99,7 @@ const mistakes: Mistake[] = [
     hint: 'Write 172.31.0.0/24.',
   },
   {
-    what: 'an octal address',
+    what: 'case 33: an octal address',
     vars: 'ansible_host: 010.0.0.1',
     message: /leading zero/,
     line: 4,
@@ -107,7 +107,7 @@ const mistakes: Mistake[] = [
     hint: 'Write 10.0.0.1 if that is meant.',
   },
   {
-    what: 'a short address',
+    what: 'case 33: a short address',
     vars: 'ansible_host: "10.1"',
     message: /"10.1" is not an IPv4 address/,
     line: 4,
@@ -115,7 +115,7 @@ const mistakes: Mistake[] = [
     hint: /four numbers/,
   },
   {
-    what: 'port 0',
+    what: 'case 33: port 0',
     vars: 'ansible_port: 0',
     message: 'ansible_port: 0 is not a port (host gw)',
     line: 4,
@@ -123,7 +123,7 @@ const mistakes: Mistake[] = [
     hint: 'Write a port from 1 to 65535.',
   },
   {
-    what: 'port 65536',
+    what: 'case 33: port 65536',
     vars: 'lab: { ssh_port: 65536 }',
     message: 'lab.ssh_port: 65536 is not a port (host gw)',
     line: 4,
@@ -147,7 +147,7 @@ const mistakes: Mistake[] = [
     hint: /tcp/,
   },
   {
-    what: 'IPv6',
+    what: 'case 33: IPv6',
     vars: 'eips: { a: { public: "2001:db8::1", private: 10.0.0.1 } }',
     message: /IPv6 is not supported in this version/,
     line: 4,
@@ -171,7 +171,7 @@ const mistakes: Mistake[] = [
     hint: /one line/,
   },
   {
-    what: 'an interface name that is too long',
+    what: 'case 33: an interface name that is too long',
     vars: 'nics: { a23456789012345x: { address: 10.0.0.1/24 } }',
     message: /longer than the 15 bytes/,
     line: 4,
@@ -187,7 +187,7 @@ const mistakes: Mistake[] = [
     hint: '',
   },
   {
-    what: 'an unknown eip',
+    what: 'case 34: an unknown eip',
     vars: `${NICS}\nnat:\n  dnat:\n    - { name: x, eip: shpo, port: 80, protocol: tcp, to: 10.0.0.9 }`,
     message: 'nat.dnat[0].eip: there is no EIP named "shpo" (host gw)',
     line: 9,
@@ -211,7 +211,7 @@ const mistakes: Mistake[] = [
     hint: 'Its addresses: 10.0.0.2.',
   },
   {
-    what: 'two dnat entries of one name',
+    what: 'case 34: two dnat entries of one name',
     vars: `${NICS}\nnat:\n  dnat:\n    - { name: x, eip: shop, port: 80, protocol: tcp, to: 10.0.0.9 }\n    - { name: x, eip: shop, port: 81, protocol: tcp, to: 10.0.0.9 }`,
     message: /"x" is already the name of entry 1 of nat.dnat/,
     line: 10,
@@ -403,7 +403,7 @@ const mistakes: Mistake[] = [
     hint: /secrets/,
   },
   {
-    what: 'a duplicate key',
+    what: 'case 34: a duplicate key',
     vars: 'ansible_user: a\nansible_user: b',
     message: 'the key "ansible_user" stands twice in this mapping, first in line 4',
     line: 5,
@@ -417,6 +417,62 @@ const mistakes: Mistake[] = [
     line: 4,
     column: 13,
     hint: /Take one/,
+  },
+  {
+    what: 'case 33: an octal address of a NIC',
+    vars: 'nics: { eth0: { address: 010.0.0.1/24 } }',
+    message: /leading zero/,
+    line: 4,
+    column: 32,
+    hint: 'Write 10.0.0.1 if that is meant.',
+  },
+  {
+    what: 'case 33: host bits of a source',
+    vars: 'nat: { masquerade: [10.0.0.8/24] }',
+    message: 'nat.masquerade[0]: "10.0.0.8/24": host bits are set: did you mean 10.0.0.0/24? (host gw)',
+    line: 4,
+    column: 27,
+    hint: 'Write 10.0.0.0/24.',
+  },
+  {
+    what: 'case 33: port 0 as text',
+    vars: `${NICS}\nnat: { dnat: [{ name: x, eip: shop, port: '0', protocol: tcp, to: 10.0.0.9 }] }`,
+    message: /"0" is not a port or a range of ports/,
+    line: 7,
+    column: 49,
+    hint: 'Write 80 or 20000-20100, within 1 to 65535.',
+  },
+  {
+    what: 'case 33: a range up to port 65536',
+    vars: `${NICS}\nnat: { dnat: [{ name: x, eip: shop, port: 65000-65536, protocol: tcp, to: 10.0.0.9 }] }`,
+    message: /"65000-65536" is not a port or a range of ports/,
+    line: 7,
+    column: 49,
+    hint: 'Write 80 or 20000-20100, within 1 to 65535.',
+  },
+  {
+    what: 'case 33: IPv6 where a port forwarding ends',
+    vars: `${NICS}\nnat: { dnat: [{ name: x, eip: shop, port: 80, protocol: tcp, to: 'fd00::9' }] }`,
+    message: 'nat.dnat[0].to: "fd00::9": IPv6 is not supported in this version (host gw)',
+    line: 7,
+    column: 72,
+    hint: 'Write an IPv4 address.',
+  },
+  {
+    what: 'case 33: an IPv6 network',
+    vars: "networks: { a: { cidr: 'fd00::/64' } }",
+    message: /IPv6 is not supported in this version/,
+    line: 4,
+    column: 30,
+    hint: 'Write an IPv4 address.',
+  },
+  {
+    what: 'case 33: an interface of a zone whose name is too long',
+    vars: 'firewall: { zones: { public: { interfaces: [a23456789012345x] } } }',
+    message: /longer than the 15 bytes/,
+    line: 4,
+    column: 51,
+    hint: 'Shorten it.',
   },
   {
     what: 'a key called __proto__',
@@ -442,7 +498,7 @@ describe('a mistake in a host’s variables is told with its place and what to w
   });
 });
 
-describe('warnings', () => {
+describe('case 34: warnings', () => {
   const warningsOf = async (vars: string) => (await loadText(inventory(vars))).warnings;
 
   test.each([

@@ -14,6 +14,35 @@ describeResource('file', {
   hostile: (text) => file({ path: `/etc/${text}`, content: text, owner: text }),
 });
 
+describe('case 25: a path that is no plain file', () => {
+  const planned = (stdout: string, text: string | null = 'new\n') =>
+    file({ path: '/etc/motd', content: text }).plan({ stdout, code: 0 }, facts);
+
+  it('a link is replaced itself, whatever it points to, and comes back as a link', () => {
+    const change = planned('link /etc/shadow\n');
+    expect(change?.changes.map(({ sentence }) => sentence)).toEqual([
+      '/etc/motd is missing',
+      '/etc/motd is a symbolic link to /etc/shadow',
+    ]);
+    expect(change?.apply.steps[0]).toMatch(/mv -fT "\$t" '\/etc\/motd'/);
+    expect(change?.revert.steps).toEqual([`ln -sfnT -- '/etc/shadow' '/etc/motd'`]);
+    expect(change?.text).toEqual({ path: '/etc/motd', before: null, after: 'new\n' });
+  });
+
+  it('a link must not exist either where no file must exist', () => {
+    expect(planned('link /nowhere\n', null)?.apply.steps).toEqual([`rm -f '/etc/motd'`]);
+    expect(planned('absent\n', null)).toBeNull();
+  });
+
+  it('a directory is refused by name, in the plan already', () => {
+    for (const text of ['new\n', null]) {
+      expect(() => planned('directory\n', text)).toThrow(
+        expect.objectContaining({ code: 'host-unsupported', message: expect.stringContaining('/etc/motd') }),
+      );
+    }
+  });
+});
+
 describe('file', () => {
   it('offers both texts for a diff', () => {
     expect(

@@ -74,6 +74,9 @@ describe('NAT gateway by firewalld', () => {
       'firewalld-zone:public',
       'firewalld-policy:provision-forward',
       'service:firewalld',
+      'file:/etc/modules-load.d/provision-conntrack.conf',
+      'file:/etc/modprobe.d/provision-conntrack.conf',
+      'sysctl:conntrack',
       'sysctl:nat-gateway',
     ]);
   });

@@ -75,7 +75,7 @@ describe('lookup agrees with ssh-keygen -F', () => {
     }
   });
 
-  it('for names hashed by ssh-keygen -H, and ssh-keygen finds what is hashed here', () => {
+  it('case 36: for names hashed by ssh-keygen -H, and ssh-keygen finds what is hashed here', () => {
     const file = join(directory, 'hashed');
     writeFileSync(file, names.map((name) => `${name} ${key()}\n`).join(''));
     execFileSync('ssh-keygen', ['-H', '-f', file], { stdio: 'ignore' });
@@ -97,7 +97,7 @@ describe('lookup agrees with ssh-keygen -F', () => {
   });
 });
 
-describe('verdicts', () => {
+describe('case 36: verdicts', () => {
   it.each([
     ['unknown', ''],
     ['unknown', line('gw2', ed25519)],
