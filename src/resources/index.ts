@@ -5,3 +5,4 @@ export { firewalldPolicy, firewalldZone } from './firewalld.ts';
 export { packageInstalled } from './package.ts';
 export { service } from './service.ts';
 export { sysctl, sysctlFile } from './sysctl.ts';
+export { toBaseline } from './to-baseline.ts';

@@ -16,15 +16,44 @@ export interface SysctlProps {
 interface SysctlState {
   readonly live: Fields;
   readonly saved: Fields | null;
+  /** What the kernel sets along with ip_forward. Nobody declares it: it is only kept, for the way back. */
+  readonly coupled?: Fields;
 }
 
 const FORWARDING = 'net.ipv4.ip_forward';
 
 export const sysctlFile = (name: string): string => `/etc/sysctl.d/99-zz-provision-${name}.conf`;
 
+const swapDots = (name: string): string =>
+  [...name].map((c) => (c === '.' ? '/' : c === '/' ? '.' : c)).join('');
+
 /** In sysctl.d(5) names a dot and a slash change places: `net.ipv4.conf.eth0/1.rp_filter`. */
-const procPath = (key: string): string =>
-  `/proc/sys/${[...key].map((c) => (c === '.' ? '/' : c === '/' ? '.' : c)).join('')}`;
+const procPath = (key: string): string => `/proc/sys/${swapDots(key)}`;
+
+/**
+ * What a key becomes when ip_forward changes to that value, undefined = what it was: `forwarding` follows for every
+ * NIC and `default`, `all.accept_redirects` is its opposite (inet_forward_change of net/ipv4/devinet.c; measured).
+ */
+function resetBy(forwarding: FieldValue, key: string): FieldValue | undefined {
+  if (key === 'net.ipv4.conf.all.accept_redirects') return forwarding === '0' ? '1' : '0';
+  return /^net\.ipv4\.conf\.(?!all\.)[^.]+\.forwarding$/.test(key) ? forwarding : undefined;
+}
+
+/** Prints only those of them that are not what the kernel makes of the present ip_forward: mostly none. */
+const COUPLED = `forwarding=$(cat /proc/sys/net/ipv4/ip_forward)
+grep -Hvx "$forwarding" /proc/sys/net/ipv4/conf/*/forwarding
+grep -Hx "$forwarding" /proc/sys/net/ipv4/conf/all/accept_redirects || true`;
+
+function parseCoupled(lines: readonly string[]): Fields {
+  return Object.fromEntries(
+    lines.flatMap((line): [string, string][] => {
+      const [, path = '', value = ''] =
+        /^\/proc\/sys\/(net\/ipv4\/conf\/[^/\s]+\/\w+):(\d+)$/.exec(line) ?? [];
+      const key = swapDots(path);
+      return resetBy('0', key) === undefined ? [] : [[key, value]];
+    }),
+  );
+}
 
 /** Writing ip_forward resets every conf/*\/forwarding (ip-sysctl.rst of the kernel): it goes first. */
 const inOrder = (keys: readonly string[]): string[] =>
@@ -49,6 +78,23 @@ function parseDropIn(text: string): Fields {
 const setLive = (key: string, value: FieldValue): string =>
   sh`printf '%s\\n' ${String(value)} > ${procPath(key)}`;
 
+/** Parameters go away with their NIC. */
+const setLiveIfThere = (key: string, value: FieldValue): string =>
+  `${sh`[ ! -e ${procPath(key)} ]`} || ${setLive(key, value)}`;
+
+/** Steps from one set of live values to the other, what the kernel couples to ip_forward put right after it. */
+function liveSteps(from: SysctlState, to: SysctlState): string[] {
+  const forwarding = to.live[FORWARDING] ?? null;
+  const switches = forwarding !== null && !sameValue(from.live[FORWARDING] ?? null, forwarding);
+  const wanted = { ...(switches ? to.coupled : {}), ...to.live };
+  return inOrder(Object.keys(wanted)).flatMap((key) => {
+    const after = wanted[key] ?? null;
+    const before = (switches ? resetBy(forwarding, key) : undefined) ?? from.live[key] ?? null;
+    if (after === null || sameValue(before, after)) return [];
+    return [key in to.live ? setLive(key, after) : setLiveIfThere(key, after)];
+  });
+}
+
 /** Kernel parameters: live now (/proc/sys), and saved in a drop-in of our own. */
 export const sysctl = defineResource<SysctlProps, SysctlState>({
   kind: 'sysctl',
@@ -60,6 +106,7 @@ export const sysctl = defineResource<SysctlProps, SysctlState>({
   probe: ({ name, values }) =>
     [
       ...inOrder(Object.keys(values)).map((key) => sh`cat ${procPath(key)} 2>/dev/null || echo absent`),
+      ...(FORWARDING in values ? [COUPLED] : []),
       'echo --',
       readFile(sysctlFile(name)),
     ].join('\n'),
@@ -69,22 +116,27 @@ export const sysctl = defineResource<SysctlProps, SysctlState>({
     const live = Object.fromEntries(
       keys.map((key, index) => [key, lines[index] === 'absent' ? null : normal(lines[index] ?? '')]),
     );
-    const text = parseReadFile(lines.slice(keys.length + 1).join('\n'));
-    return { live, saved: text === null ? null : parseDropIn(text) };
+    const end = lines.indexOf('--', keys.length);
+    const text = parseReadFile(lines.slice(end + 1).join('\n'));
+    const coupled = parseCoupled(lines.slice(keys.length, end));
+    return { live, saved: text === null ? null : parseDropIn(text), coupled };
   },
-  transition: ({ from, to, text }, { name, values }) => {
+  transition: ({ from, to, text }, { name }) => {
     const steps: string[] = [];
     if (JSON.stringify(from.saved) !== JSON.stringify(to.saved)) {
       steps.push(
         text === null ? removeFile(sysctlFile(name)) : writeFile(sysctlFile(name), text, { mode: '0644' }),
       );
     }
-    for (const key of inOrder(Object.keys(values))) {
-      const [before, after] = [from.live[key] ?? null, to.live[key] ?? null];
-      if (after !== null && !sameValue(before, after)) steps.push(setLive(key, after));
-    }
-    return { steps, paths: [sysctlFile(name)] };
+    return { steps: [...steps, ...liveSteps(from, to)], paths: [sysctlFile(name)] };
   },
+  // A key of a NIC that came later has no value to return to.
+  recoverable: (before, now) => ({
+    ...before,
+    live: Object.fromEntries(
+      Object.entries(now.live).map(([key, value]) => [key, before.live[key] ?? value]),
+    ),
+  }),
   sentence: ({ field, layer, before, after }) =>
     `${field} is ${before === null ? 'not set' : String(before)} ${LAYER_WORDS[layer]}, should be ${after === null ? 'not set' : String(after)}`,
   text: ({ stdout }, { name, content }) => ({
