@@ -1,7 +1,14 @@
 import { egress, reach } from '../checks/index.ts';
 import type { CheckSpec, RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Facts, Resource } from '../model/resource.ts';
-import { firewalldPolicy, firewalldZone, packageInstalled, service, sysctl } from '../resources/index.ts';
+import {
+  firewalldPolicy,
+  firewalldZone,
+  packageInstalled,
+  service,
+  sysctl,
+  toBaseline,
+} from '../resources/index.ts';
 import { contains } from '../model/ipv4.ts';
 import { defineRole } from './define.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
@@ -54,9 +61,9 @@ function isOutside(zone: Zone, { nics, eips }: HostVariables): boolean {
   });
 }
 
-function zones(vars: HostVariables, absent: boolean, { template }: RoleContext): Resource[] {
+function zones(vars: HostVariables, { template }: RoleContext): Resource[] {
   return Object.entries(zonesOf(vars)).map(([name, zone]) => {
-    const outside = !absent && isOutside(zone, vars);
+    const outside = isOutside(zone, vars);
     return firewalldZone({
       name,
       xml: (facts) =>
@@ -107,19 +114,36 @@ function proofs(vars: HostVariables, context: RoleContext): CheckSpec[] {
 }
 
 /**
+ * Everything as it was before the role came, the newest first: forwarding goes off while the translation still stands.
+ * Only names count here, and the kernel parameters to read: what they return to is the host's own baseline.
+ */
+function takenAway(vars: HostVariables): Resource[] {
+  const made = [
+    ...Object.keys(zonesOf(vars)).map((name) => firewalldZone({ name, xml: null })),
+    firewalldPolicy({ name: FORWARD_POLICY, xml: null }),
+    service({ name: 'firewalld', running: false, enabled: false }),
+    sysctl({ name: 'nat-gateway', values: kernelParameters(vars), content: null }),
+  ];
+  return made.toReversed().map(toBaseline);
+}
+
+/**
  * A NAT gateway (row A): firewalld enabled and running, forwarding on, declared sources masqueraded towards the
  * outside only, so that the backends of DNATed traffic still see their clients.
  */
 export const natGateway = defineRole<HostVariables>('nat-gateway', (context, options) => {
   const vars = roleVariables(context, options);
-  const absent = vars.nat_gateway?.state === 'absent';
+  if (vars.nat_gateway?.state === 'absent') {
+    const message = `${context.host.name}: nat_gateway is absent: what it changed goes back to the baseline, its package firewalld stays`;
+    return { resources: takenAway(vars), warnings: [message] } satisfies RoleResult;
+  }
   refuseUnsupported(vars, context.host);
-  const sources = absent ? [] : (vars.nat?.masquerade ?? []);
-  const values = absent ? {} : kernelParameters(vars);
+  const sources = vars.nat?.masquerade ?? [];
+  const values = kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const resources: Resource[] = [
     packageInstalled({ name: 'firewalld' }),
-    ...zones(vars, absent, context),
+    ...zones(vars, context),
     firewalldPolicy({
       name: FORWARD_POLICY,
       xml:
@@ -132,12 +156,12 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
     sysctl({
       name: 'nat-gateway',
       values,
-      content: absent ? null : context.template('sysctl/drop-in.conf', { values: pairs }),
+      content: context.template('sysctl/drop-in.conf', { values: pairs }),
     }),
   ];
   return {
     resources,
-    checks: absent ? [] : proofs(vars, context),
+    checks: proofs(vars, context),
     warnings: ignoredVariables(vars, context.host.name),
   } satisfies RoleResult;
 });

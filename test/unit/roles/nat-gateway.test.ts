@@ -138,13 +138,35 @@ describe('NAT gateway by firewalld', () => {
     ]);
   });
 
-  it('absent: no NAT, no forwarding policy, no drop-in; the firewall and SSH stay', () => {
-    const { resources, proofs } = build({ nat_gateway: { state: 'absent' } });
-    const zone = textOf(resources, 'firewalld-zone:public');
-    expect(zone).toContain('<service name="ssh"/>');
-    expect(zone).not.toContain('<masquerade/>');
-    expect(find(resources, 'firewalld-policy:provision-forward').plan(ABSENT, facts)).toBeNull();
-    expect(proofs).toEqual([]);
+  describe('absent', () => {
+    const absent = (over: object = {}) => build({ nat_gateway: { state: 'absent' }, ...over });
+
+    it('returns everything but the package to the baseline, in the reverse order: forwarding first', () => {
+      const { resources, proofs, warnings } = absent();
+      const present = build().resources.map((resource) => resource.id);
+      expect(resources.map((resource) => resource.id)).toEqual(present.slice(1).toReversed());
+      expect(resources.every((resource) => resource.toBaseline)).toBe(true);
+      expect(build().resources.some((resource) => resource.toBaseline)).toBe(false);
+      expect(resources.map((resource) => resource.plan(ABSENT, facts))).toEqual([null, null, null, null]);
+      expect(proofs).toEqual([]);
+      expect(warnings?.join()).toContain('its package firewalld stays');
+    });
+
+    it('reads the same parameters and zones as the role that is present', () => {
+      const firewall = {
+        zones: { outer: { interfaces: ['eth0'], services: ['ssh'], ports: [] } },
+      };
+      const probes = ({ resources }: ReturnType<typeof build>) => resources.map(({ probe }) => probe);
+      expect(probes(absent({ firewall }))).toEqual(probes(build({ firewall })).slice(1).toReversed());
+    });
+
+    it.each([
+      ['no nat', { nat: undefined }],
+      ['another engine', { nat: { masquerade: [] } }],
+      ['bandwidth', { bandwidth: [{ name: 'shared', cap: '1500mbit', eips: ['office'] }] }],
+    ])('is not refused for what only a gateway needs: %s', (_name, over) => {
+      expect(absent(over).resources).toHaveLength(4);
+    });
   });
 
   it('says what it does nothing about', () => {
