@@ -12,6 +12,7 @@ export {
   packageInstalled,
   service,
   sysctl,
+  toBaseline,
 } from './resources/index.ts';
 export { quote, sh } from './shell/quote.ts';
 export { ProvisionError } from './model/error.ts';
@@ -27,4 +28,4 @@ export type {
   RoleResult,
 } from './model/playbook.ts';
 export type { Report } from './model/report.ts';
-export type { Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';
+export type { Baseline, Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';

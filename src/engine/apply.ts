@@ -2,6 +2,8 @@ import os from 'node:os';
 import { ProvisionError } from '../model/error.ts';
 import type { ErrorCode } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
+import { newBaselines, withKeptFiles } from './baseline.ts';
+import type { CompiledPlay } from './compile.ts';
 import { newNonce } from './frame.ts';
 import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
@@ -26,6 +28,7 @@ export interface PlannedHost {
 
 function transactionOf(
   { options, places, compiled, runId }: Context,
+  play: CompiledPlay,
   { host, plan }: PlannedHost,
 ): Transaction {
   const sentences = plan.flatMap((change) => change.changes.map(({ sentence }) => sentence));
@@ -36,8 +39,9 @@ function transactionOf(
     armed: options.rollback,
     plan: {
       packages: plan.filter((change) => change.phase === 'package'),
-      changes: plan.filter((change) => change.phase === 'main'),
+      changes: plan.filter((change) => change.phase === 'main').map(withKeptFiles),
     },
+    baselines: newBaselines(play.resources.get(host.name) ?? [], host.probe, runId),
     confirmTimeout: options.confirmTimeout,
     applyTimeout: APPLY_TIMEOUT,
     record: {
@@ -95,9 +99,9 @@ export function holderIn(text: string): string | null {
   }
 }
 
-async function applyHost(context: Context, planned: PlannedHost): Promise<void> {
+async function applyHost(context: Context, play: CompiledPlay, planned: PlannedHost): Promise<void> {
   const { host } = planned;
-  const transaction = transactionOf(context, planned);
+  const transaction = transactionOf(context, play, planned);
   context.emit({ type: 'phase-started', host: host.name, phase: 'apply' });
   host.stale = true;
   try {
@@ -179,9 +183,13 @@ async function holdWindow(context: Context, host: HostRun, others: Promise<unkno
 }
 
 /** Applies a batch, hosts side by side; each ends armed, put back, or refused. */
-export async function applyBatch(context: Context, batch: readonly PlannedHost[]): Promise<void> {
+export async function applyBatch(
+  context: Context,
+  play: CompiledPlay,
+  batch: readonly PlannedHost[],
+): Promise<void> {
   const work = batch.map((planned) =>
-    context.limit(() => planned.host.timed('apply', () => applyHost(context, planned))),
+    context.limit(() => planned.host.timed('apply', () => applyHost(context, play, planned))),
   );
   const all = Promise.all(work);
   await Promise.all(

@@ -12,7 +12,7 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
   return (play.resources.get(host.name) ?? []).flatMap((resource) => {
     const output = probe.outputs.get(resource.id);
     try {
-      return (output && resource.plan(output, probe.facts)) ?? [];
+      return (output && resource.plan(output, probe.facts, probe.baselines.get(resource.id) ?? null)) ?? [];
     } catch (error) {
       if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
       throw new ProvisionError(
@@ -54,6 +54,16 @@ function tellSkipped({ emit }: Context, play: CompiledPlay, host: HostRun): void
   }
 }
 
+/** To return to a state that nobody recorded would be a guess. */
+function tellWithoutBaseline({ emit }: Context, play: CompiledPlay, { name, probe }: HostRun): void {
+  const unknown = (play.resources.get(name) ?? []).filter(
+    (resource) => resource.toBaseline && probe && !probe.baselines.get(resource.id),
+  );
+  if (unknown.length === 0) return;
+  const ids = unknown.map(({ id }) => id).join(', ');
+  emit({ type: 'warning', host: name, message: `has no baseline of ${ids}: left as it is` });
+}
+
 /** Plans one host; a host that cannot be planned is failed and left as it is. */
 export function planHost(context: Context, play: CompiledPlay, host: HostRun): readonly ResourceChange[] {
   context.emit({ type: 'phase-started', host: host.name, phase: 'plan' });
@@ -62,6 +72,7 @@ export function planHost(context: Context, play: CompiledPlay, host: HostRun): r
     const changes = changesOf(play, host);
     tellSkipped(context, play, host);
     host.changes.push(...changes);
+    tellWithoutBaseline(context, play, host);
     if (changes.length > 0 && context.options.check) host.status = 'planned';
     context.emit({ type: 'host-planned', host: host.name, changes });
     return changes;

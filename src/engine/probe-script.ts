@@ -1,6 +1,7 @@
 import type { Check } from '../model/check.ts';
 import { ProvisionError } from '../model/error.ts';
-import type { Facts, ProbeOutput, Resource } from '../model/resource.ts';
+import type { Baseline, Facts, ProbeOutput, Resource } from '../model/resource.ts';
+import { parseBaseline, parseBaselineNames, readBaseline } from './baseline.ts';
 import { decode, frameFunctions, framedLines, textAndCode } from './frame.ts';
 import { PLACES, transactionsProbe } from './transaction-shell.ts';
 import type { Places } from './transaction-shell.ts';
@@ -13,12 +14,16 @@ export interface CheckOutput {
 export interface ProbeResult {
   readonly facts: Facts;
   readonly outputs: ReadonlyMap<string, ProbeOutput>;
+  /** Of the resources that return to theirs; null = the host has none. */
+  readonly baselines: ReadonlyMap<string, Baseline | null>;
   readonly checks: readonly CheckOutput[];
   readonly transactions: KnownTransactions;
 }
 
 /** What the host remembers of earlier runs; null = nothing, or not for our eyes. */
 export interface KnownTransactions {
+  /** Names of the baselines it has. */
+  readonly baselines: ReadonlySet<string>;
   /** The record of a change that is neither confirmed nor taken back. */
   readonly pending: string | null;
   /** The last line of the journal. */
@@ -51,6 +56,9 @@ ask() {
   printf '%sx%s' "$said" "$code" | encode
 }`;
 
+const returning = (resources: readonly Resource[]): Resource[] =>
+  resources.filter((resource) => resource.toBaseline);
+
 const distinct = (resources: readonly Resource[]): string[] => [
   ...new Set(resources.map((resource) => resource.probe)),
 ];
@@ -76,6 +84,9 @@ export function probeScript(
     `facts() {${FACTS}\n}`,
     `transactions() {${transactionsProbe(places)}\n}`,
     ...probes.map((text, index) => `probe_${index}() {\n${text}\n}`),
+    ...returning(resources).map(
+      ({ id }, index) => `baseline_${index}() {${readBaseline(places.state, id)}\n}`,
+    ),
     ...checks.map((check, index) => `check_${index}() {\n${check.script}\n}`),
     'main() {',
     'umask 077',
@@ -87,6 +98,7 @@ export function probeScript(
     'section facts facts',
     'section transactions transactions',
     ...probes.map((_text, index) => `section probe_${index} probe_${index}`),
+    ...returning(resources).map((_resource, index) => `section baseline_${index} baseline_${index}`),
     ...(checks.length > 0 ? ['wait'] : []),
     ...checks.map((_check, index) => `frame check_${index} "$(cat "$answers/${index}")"`),
     'mark end',
@@ -120,16 +132,18 @@ function parseFacts(text: string): Facts {
   };
 }
 
-/** One line of a pending record, one of the journal; either may be empty, and a cut-off line counts as none. */
+/** One line each: baselines, a pending record, the journal. Any may be empty; a cut-off line counts as none. */
 function parseTransactions(text: string): KnownTransactions {
-  const [pending = '', last = ''] = text.split('\n');
+  const [names = '', pending = '', last = ''] = text.split('\n');
+  const baselines = parseBaselineNames(names);
   try {
     return {
+      baselines,
       pending: pending || null,
       last: last === '' ? null : (JSON.parse(last) as KnownTransactions['last']),
     };
   } catch {
-    return { pending: pending || null, last: null };
+    return { baselines, pending: pending || null, last: null };
   }
 }
 
@@ -159,6 +173,9 @@ export function parseProbe(
     facts: parseFacts(read('facts').stdout),
     transactions: parseTransactions(read('transactions').stdout),
     outputs,
+    baselines: new Map(
+      returning(resources).map(({ id }, index) => [id, parseBaseline(id, read(`baseline_${index}`).stdout)]),
+    ),
     checks: checks.map((_check, index) => {
       const { stdout: output, code } = read(`check_${index}`);
       return { output, code };

@@ -76,7 +76,7 @@ async function runBatch(
     changing.forEach(({ host }) => (host.status = 'skipped'));
     return 'failed';
   }
-  await applyBatch(context, changing);
+  await applyBatch(context, play, changing);
   const settled = await settleBatch(
     context,
     play,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { ResourceChange, Transition } from '../model/resource.ts';
 import { quote, sh } from '../shell/quote.ts';
+import { keepBaselines } from './baseline.ts';
+import type { NewBaseline } from './baseline.ts';
 import { frameFunctions } from './frame.ts';
 import {
   CONFIRM,
@@ -21,6 +23,8 @@ export interface Transaction extends Setting {
   /** Frames what all scripts of this transaction print. */
   readonly nonce: string;
   readonly plan: ChangePlan;
+  /** Kept for good once it is confirmed. */
+  readonly baselines: readonly NewBaseline[];
   /** Seconds from the end of the steps until they are taken back unless confirmed. */
   readonly confirmTimeout: number;
   /** Seconds the steps may take. */
@@ -170,7 +174,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
  * changes as a unit of systemd with its output in a file: the end of our connection does not end it.
  */
 export function launchScript(transaction: Transaction): string {
-  const { nonce, plan, applyTimeout, confirmTimeout, record } = transaction;
+  const { nonce, plan, baselines, applyTimeout, confirmTimeout, record } = transaction;
   const files = scriptsOf(transaction);
   const paths = numberedPaths(plan.changes).flat();
   return [
@@ -189,6 +193,7 @@ export function launchScript(transaction: Transaction): string {
     '}',
     'snapshot() {',
     ...paths.map(({ number, path }) => sh`keep ${number} ${path} || return 1`),
+    ...keepBaselines(baselines),
     ':',
     '}',
     'main() {',

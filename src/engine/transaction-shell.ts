@@ -1,8 +1,9 @@
 import { quote, sh } from '../shell/quote.ts';
+import { ADOPT_BASELINES, KEEP_BASELINE, listBaselines } from './baseline.ts';
 
 /** Where a host keeps what belongs to transactions. Both are root's alone: nobody else can hold or forge anything. */
 export interface Places {
-  /** Survives a reboot: transactions, their snapshots, the journal. */
+  /** Survives a reboot: transactions, their snapshots, the journal, the baselines. */
   readonly state: string;
   /** Gone at a reboot: locks. */
   readonly run: string;
@@ -80,7 +81,14 @@ ID=${quote(id)}
 STATE=${quote(places.state)}
 RUN=${quote(places.run)}
 T="$STATE/txn/$ID"
-${armed ? ARMED : UNARMED}
+${armed ? ARMED : UNARMED}${ADOPT_BASELINES}
+# The file as a copy of it was, or away where there is no copy.
+put_back() {
+  if [ -e "$1" ] || [ -L "$1" ]; then
+    rm -f -- "$2.provision-back"
+    cp -a -- "$1" "$2.provision-back" && mv -fT -- "$2.provision-back" "$2"
+  else rm -f -- "$2"; fi
+}
 tell_ending() {
   for ending in pending rolling-back rolled-back stuck confirmed abandoned; do
     if [ -e "$T/$ending" ]; then mark "ending $ending"; return 0; fi
@@ -113,7 +121,7 @@ prepare() {
     command -v $tool >/dev/null || refuse not-armed "$tool is not installed there"
   done
   ${armed ? `[ -d /run/systemd/system ] || refuse not-armed 'systemd does not run there, so nothing could take a change back'\n  [ -w /etc ] || refuse not-armed '/etc cannot be written'` : ':'}
-  for d in "$RUN" "$STATE" "$STATE/txn"; do root_only "$d" || refuse not-armed "$d cannot be made, or is not root's own with mode 0700"; done
+  for d in "$RUN" "$STATE" "$STATE/txn" "$STATE/baseline"; do root_only "$d" || refuse not-armed "$d cannot be made, or is not root's own with mode 0700"; done
   exec 8>>"$RUN/lock"
   flock -n 8 || refuse locked "$(cat "$RUN/holder" 2>/dev/null)"
   printf '%s' "$HOLDER" > "$RUN/holder"
@@ -122,6 +130,7 @@ prepare() {
     # Nothing would ever end one without a timer: after half an hour its controller is taken for dead.
     if [ -e "\${p%/*}/unarmed" ] && [ -n "$(find "$p" -mmin +${UNARMED_MINUTES})" ]; then mv "$p" "\${p%/*}/abandoned"; else refuse pending "$(cat "$p")"; fi
   done
+  adopt_baselines || refuse not-armed 'the baseline of an earlier change cannot be kept: is there space left on /var?'
   mkdir -m 0700 "$T" || refuse not-armed "$T cannot be made: is there space left on /var?"
   : > "$T/timer"
   ${armed ? ':' : ': > "$T/unarmed"'}
@@ -145,22 +154,18 @@ run_apply() {
       : '/bin/sh "$T/apply.sh"'
   }
 }
+# In a directory that somebody else can write, a name of ours could be made to point anywhere.
+keepable() {
+  [ ! -d "\${1%/*}/" ] || [ -z "$(find "\${1%/*}/" -maxdepth 0 \\( ! -uid "$(id -u)" -o -perm /022 \\))" ] || return 1
+  [ -L "$1" ] || [ ! -d "$1" ]
+}
 # cp -a keeps owner, mode, times, ACLs, extended attributes, and links as links.
-keep() {
-  # In a directory that somebody else can write, a name of ours could be made to point anywhere.
-  [ ! -d "\${2%/*}/" ] || [ -z "$(find "\${2%/*}/" -maxdepth 0 \\( ! -uid "$(id -u)" -o -perm /022 \\))" ] || return 1
-  [ -L "$2" ] || [ ! -d "$2" ] || return 1
-  if [ -e "$2" ] || [ -L "$2" ]; then cp -a -- "$2" "$T/snapshot/$1"; fi
-}`;
+copy_of() { if [ -e "$1" ] || [ -L "$1" ]; then cp -a -- "$1" "$2"; fi; }
+keep() { keepable "$2" && copy_of "$2" "$T/snapshot/$1"; }${KEEP_BASELINE}`;
 
 /** Runs once, whoever asks: one rename decides between confirming and taking back. */
 export const ROLLBACK_MAIN = `
-back() {
-  if [ -e "$T/snapshot/$1" ] || [ -L "$T/snapshot/$1" ]; then
-    rm -f -- "$2.provision-back"
-    cp -a -- "$T/snapshot/$1" "$2.provision-back" && mv -fT -- "$2.provision-back" "$2"
-  else rm -f -- "$2"; fi || bad=1
-}
+back() { put_back "$T/snapshot/$1" "$2" || bad=1; }
 main() {
   reason=$1
   umask 077
@@ -180,6 +185,7 @@ main() {
   bad=0
   if [ "$reason" = boot ]; then revert_at_boot; else revert; fi
   if [ "$bad" -eq 0 ]; then ending=rolled-back; else ending=stuck; fi
+  [ "$bad" -ne 0 ] || rm -rf "$T/baseline"
   journal "$ending" "$reason"
   [ "$bad" -eq 0 ] && { mv -T "$T/rolling-back" "$T/rolled-back"; mark reverted; }
   [ "$bad" -ne 0 ] && { mv -T "$T/rolling-back" "$T/stuck"; mark stuck; }
@@ -196,6 +202,7 @@ main() {
   flock 9
   if mv -T "$T/pending" "$T/confirmed" 2>/dev/null; then
     disarm
+    adopt_baselines
     journal confirmed asked
     mark confirmed
   elif [ -e "$T/pending" ]; then mark cannot-confirm
@@ -216,10 +223,11 @@ main() {
 main </dev/null
 `;
 
-/** For the probe: transactions not ended, and the last line of the journal. */
-export const transactionsProbe = ({ state }: Places): string => sh`
+/** For the probe: the names of all baselines, transactions not ended, and the last line of the journal. */
+export const transactionsProbe = ({ state }: Places): string => `
+${listBaselines(state)}${sh`
 for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do
   if [ -e "$p" ] && [ ! -e "\${p%/*}/unarmed" ]; then cat "$p"; break; fi
 done
 echo
-tail -n 1 ${`${state}/journal`} 2>/dev/null || true`;
+tail -n 1 ${`${state}/journal`} 2>/dev/null || true`}`;

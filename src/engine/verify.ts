@@ -40,7 +40,11 @@ async function rereadHost(
     const session = await connectAgain(context, host);
     const resources = play.resources.get(host.name) ?? [];
     const result = await readHost(session, host.target, resources, checks, true, context.places?.(host.name));
-    host.probe = { ...result, outputs: new Map([...(host.probe?.outputs ?? []), ...result.outputs]) };
+    host.probe = {
+      ...result,
+      outputs: new Map([...(host.probe?.outputs ?? []), ...result.outputs]),
+      baselines: new Map([...(host.probe?.baselines ?? []), ...result.baselines]),
+    };
     // A vantage that a later batch will change may differ still.
     const left = host.status === 'changed' ? changesOf(play, host) : [];
     const verdict =

@@ -65,6 +65,16 @@ export interface Transition {
   readonly atBoot?: readonly string[];
 }
 
+/** What a host keeps of a resource from before it was first changed there. */
+export interface Baseline {
+  /** As the probe read it. */
+  readonly state: State;
+  /** The whole text of the file behind it; null = there was none. */
+  readonly text: string | null;
+  /** Files that the host keeps copies of, or knows that they were not there. */
+  readonly paths: readonly string[];
+}
+
 /** What has to be done on a host for one resource, with its way back. */
 export interface ResourceChange {
   readonly resource: string;
@@ -76,6 +86,8 @@ export interface ResourceChange {
   readonly revert: Transition;
   /** For `--diff`: whole texts where the resource is a file. */
   readonly text?: { readonly path: string; readonly before: string | null; readonly after: string | null };
+  /** Set where the change leads to a baseline: its files come from the copies that the host keeps. */
+  readonly baseline?: Baseline;
 }
 
 /** A resource is plain data and pure functions; the engine knows nothing else about it. */
@@ -91,8 +103,14 @@ export interface Resource {
   probeMore?(output: ProbeOutput): string | null;
   /** Packages are installed before everything else and are not reverted. */
   readonly phase: 'package' | 'main';
+  /** Declared to be as its baseline says: the host's record of that is read with it, and handed to `plan`. */
+  readonly toBaseline?: true;
   /** Desired minus actual; null when nothing differs. */
-  plan(output: ProbeOutput, facts: Facts): ResourceChange | null;
+  plan(output: ProbeOutput, facts: Facts, baseline?: Baseline | null): ResourceChange | null;
+  /** The same, with what a baseline says in the place of what is declared. */
+  planBack(output: ProbeOutput, facts: Facts, baseline: Baseline): ResourceChange | null;
+  /** What a baseline would keep of the host as it is; null = nothing to keep. */
+  baseline(output: ProbeOutput, facts: Facts): Baseline | null;
   /** What is declared and cannot be there on this host, in sentences: neither drift nor a failure. */
   skipped?(output: ProbeOutput): readonly string[];
 }

@@ -1,10 +1,12 @@
 import { differences, exists } from '../model/difference.ts';
 import type {
+  Baseline,
   Change,
   Facts,
   FieldDifference,
   ProbeOutput,
   Resource,
+  ResourceChange,
   State,
   Transition,
 } from '../model/resource.ts';
@@ -39,6 +41,11 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly text?: (output: ProbeOutput, props: Props, facts: Facts) => FileText;
   /** What is declared and cannot be had on this host, in sentences. `parse` shows it as declared. */
   readonly skipped?: (output: ProbeOutput, props: Props) => readonly string[];
+  /**
+   * What of a baseline can be had again on a host that is `now` like that, where it is not all of it. `text` is that
+   * of the baseline's file.
+   */
+  readonly recoverable?: (baseline: S, now: S, text: string | null) => S;
   readonly phase?: 'package' | 'main';
 }
 
@@ -51,9 +58,32 @@ function actionOf(from: State, to: State): Change['action'] {
 export function defineResource<Props, S extends State>(
   definition: ResourceDefinition<Props, S>,
 ): (props: Props) => Resource {
-  const { kind, skipped } = definition;
+  const { kind, phase = 'main', skipped } = definition;
   return (props) => {
     const id = `${kind}:${definition.name(props)}`;
+    const textOf = (output: ProbeOutput, facts: Facts): FileText | undefined =>
+      definition.text?.(output, props, facts);
+    /** The way from what the host has to a state, with the file that belongs to that. */
+    const way = (from: S, to: S, text: FileText | undefined): ResourceChange | null => {
+      const found = differences(from, to);
+      if (found.length === 0) return null;
+      const action = actionOf(from, to);
+      const changes = found.map((difference) => ({
+        ...difference,
+        resource: id,
+        action,
+        sentence: definition.sentence?.(difference, props) ?? describeDifference(id, difference),
+      }));
+      return {
+        resource: id,
+        phase,
+        kind,
+        changes,
+        apply: definition.transition({ from, to, text: text?.after ?? null }, props),
+        revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
+        ...(text && text.before !== text.after ? { text } : {}),
+      };
+    };
     return {
       id,
       kind,
@@ -61,30 +91,23 @@ export function defineResource<Props, S extends State>(
         ? null
         : JSON.stringify(props),
       probe: definition.probe(props),
-      phase: definition.phase ?? 'main',
+      phase,
       ...(skipped ? { skipped: (output: ProbeOutput) => skipped(output, props) } : {}),
-      plan(output, facts) {
-        const from = definition.parse(output, props);
-        const to = definition.desired(props, facts);
-        const found = differences(from, to);
-        if (found.length === 0) return null;
-        const action = actionOf(from, to);
-        const changes = found.map((difference) => ({
-          ...difference,
-          resource: id,
-          action,
-          sentence: definition.sentence?.(difference, props) ?? describeDifference(id, difference),
-        }));
-        const text = definition.text?.(output, props, facts);
-        return {
-          resource: id,
-          phase: definition.phase ?? 'main',
-          kind,
-          changes,
-          apply: definition.transition({ from, to, text: text?.after ?? null }, props),
-          revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
-          ...(text && text.before !== text.after ? { text } : {}),
-        };
+      plan: (output, facts) =>
+        way(definition.parse(output, props), definition.desired(props, facts), textOf(output, facts)),
+      planBack(output, facts, baseline) {
+        const now = definition.parse(output, props);
+        const before = baseline.state as S;
+        const to = definition.recoverable?.(before, now, baseline.text) ?? before;
+        const text = textOf(output, facts);
+        const change = way(now, to, text && { ...text, after: baseline.text });
+        return change && { ...change, baseline };
+      },
+      baseline(output, facts): Baseline {
+        const state = definition.parse(output, props);
+        const text = textOf(output, facts)?.before ?? null;
+        const { paths = [] } = definition.transition({ from: state, to: state, text }, props);
+        return { state, text, paths };
       },
     };
   };

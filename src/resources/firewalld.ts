@@ -105,6 +105,12 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
         paths: [firewalldFile(kind, name)],
       };
     },
+    // What was live and in no file is lost by a reload; and with its file as it was, nothing of it is ours any more.
+    recoverable: (before, now, text) => {
+      if (sameFields(before.saved, now.saved)) return now;
+      const live = before.live === null || text === null ? before.live : savedFields(kind, text);
+      return { live, saved: before.saved };
+    },
     sentence: (difference: FieldDifference, { name }) => describeFirewalld(kind, name, difference),
     text: (output, { name, xml }, facts) => ({
       path: firewalldFile(kind, name),

@@ -7,3 +7,4 @@ export { packageInstalled } from './package.ts';
 export { rules } from './rules.ts';
 export { service } from './service.ts';
 export { sysctl, sysctlFile } from './sysctl.ts';
+export { toBaseline } from './to-baseline.ts';

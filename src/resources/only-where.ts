@@ -1,6 +1,8 @@
-import type { Resource } from '../model/resource.ts';
+import type { ProbeOutput, Resource } from '../model/resource.ts';
 
 const ELSEWHERE = 'not here';
+
+const isElsewhere = ({ stdout }: ProbeOutput): boolean => stdout.trim() === ELSEWHERE;
 
 /**
  * A resource that only hosts of a kind need: where `condition` (shell text that only reads) fails, it is as it should
@@ -10,5 +12,8 @@ export const onlyWhere = (condition: string, resource: Resource): Resource => ({
   ...resource,
   declared: resource.declared === null ? null : `${condition}\n${resource.declared}`,
   probe: `if ! { ${condition}; }; then echo '${ELSEWHERE}'; exit 0; fi\n${resource.probe}`,
-  plan: (output, facts) => (output.stdout.trim() === ELSEWHERE ? null : resource.plan(output, facts)),
+  plan: (output, facts, baseline) => (isElsewhere(output) ? null : resource.plan(output, facts, baseline)),
+  planBack: (output, facts, baseline) =>
+    isElsewhere(output) ? null : resource.planBack(output, facts, baseline),
+  baseline: (output, facts) => (isElsewhere(output) ? null : resource.baseline(output, facts)),
 });

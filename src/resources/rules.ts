@@ -8,6 +8,7 @@ import type {
   Resource,
   ResourceChange,
   Transition,
+  ProbeOutput,
 } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
@@ -66,7 +67,7 @@ interface Seen {
 /** What `readRules` printed; null = all is as wanted. Throws `rules-refused`. */
 function parse(stdout: string, { name, engine }: RulesProps): Seen | null {
   // A host that nobody has read: new, with neither firewalld nor Docker.
-  if (stdout === '') {
+  if (stdout === '' || stdout === 'absent\n') {
     const backend = engine === 'auto' ? 'iptables' : engine;
     return { backend, holding: { nftables: NOTHING, iptables: NOTHING }, canonical: null };
   }
@@ -252,6 +253,10 @@ export function rules(props: RulesProps): Resource {
       nftables: wantedOf(props.nftables, whole),
       iptables: wantedOf(props.iptables, whole),
     });
+  const plan = ({ stdout }: ProbeOutput): ResourceChange | null => {
+    const seen = parse(stdout, props);
+    return seen && planned(props, seen);
+  };
   return {
     id: `rules:${props.name}`,
     kind: 'rules',
@@ -259,9 +264,9 @@ export function rules(props: RulesProps): Resource {
     phase: 'main',
     probe: reading(false),
     probeMore: ({ stdout }) => (stdout.startsWith('ask') ? reading(true) : null),
-    plan: ({ stdout }) => {
-      const seen = parse(stdout, props);
-      return seen && planned(props, seen);
-    },
+    plan,
+    // Names of ours: before the first run there was nothing to return to.
+    planBack: plan,
+    baseline: () => null,
   };
 }

@@ -2,9 +2,11 @@ import { sh } from '../shell/quote.ts';
 import type { Fields, FieldValue } from '../model/resource.ts';
 import { refuseUnknownKeys } from './sysctl-values.ts';
 
+export const swapDots = (name: string): string =>
+  [...name].map((c) => (c === '.' ? '/' : c === '/' ? '.' : c)).join('');
+
 /** In sysctl.d(5) names a dot and a slash change places: `net.ipv4.conf.eth0/1.rp_filter`. */
-const procPath = (key: string): string =>
-  `/proc/sys/${[...key].map((c) => (c === '.' ? '/' : c === '/' ? '.' : c)).join('')}`;
+export const procPath = (key: string): string => `/proc/sys/${swapDots(key)}`;
 
 const directoryOf = (path: string): string => path.slice(0, path.lastIndexOf('/'));
 

@@ -1,9 +1,11 @@
 import { sameValue } from '../model/difference.ts';
 import type { Fields, FieldValue, Resource } from '../model/resource.ts';
 import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
+import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS } from './describe.ts';
-import { liveValues, loadModule, normal, readLive, setLive } from './sysctl-live.ts';
+import { COUPLED, FORWARDING, parseCoupled, resetBy } from './sysctl-forwarding.ts';
+import { liveValues, loadModule, normal, procPath, readLive, setLive } from './sysctl-live.ts';
 import { refuseWrongValues } from './sysctl-values.ts';
 
 export interface SysctlProps {
@@ -22,9 +24,9 @@ export interface SysctlProps {
 interface SysctlState {
   readonly live: Fields;
   readonly saved: Fields | null;
+  /** What the kernel sets along with ip_forward. Nobody declares it: it is only kept, for the way back. */
+  readonly coupled?: Fields;
 }
-
-const FORWARDING = 'net.ipv4.ip_forward';
 
 export const sysctlFile = (name: string): string => `/etc/sysctl.d/99-zz-provision-${name}.conf`;
 
@@ -46,6 +48,28 @@ function parseDropIn(text: string): Fields {
   return Object.fromEntries(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Parameters go away with their NIC. */
+const setLiveIfThere = (key: string, value: FieldValue): string =>
+  `${sh`[ ! -e ${procPath(key)} ]`} || ${setLive(key, value, undefined)}`;
+
+/** Steps from one set of live values to the other, what the kernel couples to ip_forward put right after it. */
+function liveSteps(from: SysctlState, to: SysctlState, module: string | undefined): string[] {
+  const forwarding = to.live[FORWARDING] ?? null;
+  const switches = forwarding !== null && !sameValue(from.live[FORWARDING] ?? null, forwarding);
+  const wanted = { ...(switches ? to.coupled : {}), ...to.live };
+  const wrong = inOrder(Object.keys(wanted)).filter((key) => {
+    const before = (switches ? resetBy(forwarding, key) : undefined) ?? from.live[key] ?? null;
+    return (wanted[key] ?? null) !== null && !sameValue(before, wanted[key] ?? null);
+  });
+  const comes = module !== undefined && wrong.some((key) => (from.live[key] ?? null) === null);
+  return [
+    ...(comes ? [loadModule(module)] : []),
+    ...wrong.map((key) =>
+      key in to.live ? setLive(key, wanted[key] ?? null, module) : setLiveIfThere(key, wanted[key] ?? null),
+    ),
+  ];
+}
+
 const define = defineResource<SysctlProps, SysctlState>({
   kind: 'sysctl',
   name: ({ name }) => name,
@@ -54,12 +78,19 @@ const define = defineResource<SysctlProps, SysctlState>({
     saved: content === null ? null : parseDropIn(content),
   }),
   probe: ({ name, values, module }) =>
-    [...readLive(inOrder(Object.keys(values)), module), 'echo --', readFile(sysctlFile(name))].join('\n'),
+    [
+      ...readLive(inOrder(Object.keys(values)), module),
+      ...(FORWARDING in values ? [COUPLED] : []),
+      'echo --',
+      readFile(sysctlFile(name)),
+    ].join('\n'),
   parse: ({ stdout }, { values, module }) => {
     const lines = stdout.split('\n');
     const read = liveValues(lines, inOrder(Object.keys(values)), values, module);
-    const text = parseReadFile(lines.slice(read.lines + 1).join('\n'));
-    return { live: read.live, saved: text === null ? null : parseDropIn(text) };
+    const end = lines.indexOf('--', read.lines);
+    const text = parseReadFile(lines.slice(end + 1).join('\n'));
+    const coupled = parseCoupled(lines.slice(read.lines, end));
+    return { live: read.live, saved: text === null ? null : parseDropIn(text), coupled };
   },
   skipped: ({ stdout }, { values, module }) => {
     const { skipped } = liveValues(stdout.split('\n'), inOrder(Object.keys(values)), values, module);
@@ -69,22 +100,22 @@ const define = defineResource<SysctlProps, SysctlState>({
         : `${key} is skipped (unsupported): it is ${value}, and the kernel lets nobody set it here`,
     );
   },
-  transition: ({ from, to, text }, { name, values, module }) => {
+  transition: ({ from, to, text }, { name, module }) => {
     const steps: string[] = [];
     if (JSON.stringify(from.saved) !== JSON.stringify(to.saved)) {
       steps.push(
         text === null ? removeFile(sysctlFile(name)) : writeFile(sysctlFile(name), text, { mode: '0644' }),
       );
     }
-    const wrong = inOrder(Object.keys(values)).filter(
-      (key) => (to.live[key] ?? null) !== null && !sameValue(from.live[key] ?? null, to.live[key] ?? null),
-    );
-    if (module !== undefined && wrong.some((key) => (from.live[key] ?? null) === null)) {
-      steps.push(loadModule(module));
-    }
-    steps.push(...wrong.map((key) => setLive(key, to.live[key] ?? null, module)));
-    return { steps, paths: [sysctlFile(name)] };
+    return { steps: [...steps, ...liveSteps(from, to, module)], paths: [sysctlFile(name)] };
   },
+  // A key of a NIC that came later has no value to return to.
+  recoverable: (before, now) => ({
+    ...before,
+    live: Object.fromEntries(
+      Object.entries(now.live).map(([key, value]) => [key, before.live[key] ?? value]),
+    ),
+  }),
   sentence: ({ field, layer, before, after }) =>
     `${field} is ${before === null ? 'not set' : String(before)} ${LAYER_WORDS[layer]}, should be ${after === null ? 'not set' : String(after)}`,
   text: ({ stdout }, { name, content }) => ({

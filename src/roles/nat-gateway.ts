@@ -8,10 +8,11 @@ import {
   packageInstalled,
   service,
   sysctl,
+  toBaseline,
 } from '../resources/index.ts';
 import { addressOf, contains, prefixLength } from '../model/ipv4.ts';
 import type { NatRules } from '../model/nat-rules.ts';
-import { conntrack } from './conntrack.ts';
+import { conntrack, conntrackTakenAway } from './conntrack.ts';
 import { defineRole } from './define.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
@@ -31,6 +32,7 @@ function kernelParameters({ nics }: HostVariables): Record<string, number> {
   return Object.fromEntries([['net.ipv4.ip_forward', 1], ...quiet]) as Record<string, number>;
 }
 
+const HAS_FIREWALLD = 'command -v firewalld >/dev/null';
 const FORWARD_POLICY = 'provision-forward';
 
 const byFirewalld = ({ nat }: HostVariables): boolean => nat?.engine === 'firewalld';
@@ -71,9 +73,9 @@ function isOutside(zone: Zone, { nics, eips }: HostVariables): boolean {
   });
 }
 
-function zones(vars: HostVariables, absent: boolean, { template }: RoleContext): Resource[] {
+function zones(vars: HostVariables, { template }: RoleContext): Resource[] {
   return Object.entries(zonesOf(vars)).map(([name, zone]) => {
-    const outside = !absent && byFirewalld(vars) && isOutside(zone, vars);
+    const outside = byFirewalld(vars) && isOutside(zone, vars);
     return firewalldZone({
       name,
       xml: (facts) =>
@@ -144,11 +146,12 @@ function proofs(vars: HostVariables, context: RoleContext): CheckSpec[] {
 }
 
 /**
+/**
  * firewalld with its zones, where the inventory declares any or lets it translate; where it only happens to be on the
  * host, just the policy without which it would reject what is forwarded.
  */
-function firewalld(vars: HostVariables, absent: boolean, context: RoleContext): Resource[] {
-  const sources = absent ? [] : declaredSources(natRules(vars));
+function firewalld(vars: HostVariables, context: RoleContext): Resource[] {
+  const sources = declaredSources(natRules(vars));
   const policy = firewalldPolicy({
     name: FORWARD_POLICY,
     xml:
@@ -156,13 +159,33 @@ function firewalld(vars: HostVariables, absent: boolean, context: RoleContext): 
         ? null
         : () => context.template('firewalld/policy.xml', { name: FORWARD_POLICY, sources }),
   });
-  const declared = zones(vars, absent, context);
-  if (declared.length === 0) return [onlyWhere('command -v firewalld >/dev/null', policy)];
+  const declared = zones(vars, context);
+  if (declared.length === 0) return [onlyWhere(HAS_FIREWALLD, policy)];
   return [
     packageInstalled({ name: 'firewalld' }),
     ...declared,
     policy,
     service({ name: 'firewalld', running: true, enabled: true }),
+  ];
+}
+
+/**
+ * Everything as it was before the role came, the newest first: forwarding goes off while the translation still stands.
+ * Only names count here, and the kernel parameters to read: what they return to is the host's own baseline. What has a
+ * name of ours was not there before, and goes.
+ */
+function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
+  const policy = firewalldPolicy({ name: FORWARD_POLICY, xml: null });
+  const declared = Object.keys(zonesOf(vars)).map((name) => firewalldZone({ name, xml: null }));
+  const made =
+    declared.length === 0
+      ? [onlyWhere(HAS_FIREWALLD, policy)]
+      : [...declared, policy, service({ name: 'firewalld', running: false, enabled: false })];
+  return [
+    toBaseline(sysctl({ name: 'nat-gateway', values: kernelParameters(vars), content: null })),
+    ...conntrackTakenAway(vars),
+    ...natByRules(vars, true, context).toReversed(),
+    ...made.toReversed().map(toBaseline),
   ];
 }
 
@@ -173,25 +196,28 @@ function firewalld(vars: HostVariables, absent: boolean, context: RoleContext): 
  */
 export const natGateway = defineRole<HostVariables>('nat-gateway', (context, options) => {
   const vars = roleVariables(context, options);
-  const absent = vars.nat_gateway?.state === 'absent';
+  if (vars.nat_gateway?.state === 'absent') {
+    const message = `${context.host.name}: nat_gateway is absent: what it changed goes back to the baseline, its packages stay`;
+    return { resources: takenAway(vars, context), warnings: [message] } satisfies RoleResult;
+  }
   if (byFirewalld(vars) || !vars.nat) refuseUnsupported(vars, context.host);
   else refuseUnsafe(vars, context.host);
-  const values = absent ? {} : kernelParameters(vars);
+  const values = kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const resources: Resource[] = [
-    ...firewalld(vars, absent, context),
-    ...(byFirewalld(vars) ? [] : natByRules(vars, absent, context)),
-    ...conntrack(vars, absent, context),
+    ...firewalld(vars, context),
+    ...natByRules(vars, byFirewalld(vars), context),
+    ...conntrack(vars, context),
     // Last: forwarding without translation would let packets leave with an inside source.
     sysctl({
       name: 'nat-gateway',
       values,
-      content: absent ? null : context.template('sysctl/drop-in.conf', { values: pairs }),
+      content: context.template('sysctl/drop-in.conf', { values: pairs }),
     }),
   ];
   return {
     resources,
-    checks: absent ? [] : proofs(vars, context),
+    checks: proofs(vars, context),
     warnings: ignoredVariables(vars, context.host.name),
   } satisfies RoleResult;
 });

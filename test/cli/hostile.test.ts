@@ -6,15 +6,18 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { launchScript, scriptsOf as filesOf } from '../../src/engine/transaction-script.ts';
 import type { Transaction } from '../../src/engine/transaction-script.ts';
 import { PLACES } from '../../src/engine/transaction-shell.ts';
+import { newBaselines } from '../../src/engine/baseline.ts';
 import { compile } from '../../src/engine/compile.ts';
 import type { Compiled } from '../../src/engine/compile.ts';
 import { probeScript } from '../../src/engine/probe-script.ts';
+import type { ProbeResult } from '../../src/engine/probe-script.ts';
 import { loadInventory } from '../../src/inventory/load.ts';
 import { selectHosts } from '../../src/inventory/patterns.ts';
 import { problemsOf } from '../../src/model/error.ts';
 import type { ProvisionError } from '../../src/model/error.ts';
-import type { Facts } from '../../src/model/resource.ts';
+import type { Facts, Resource } from '../../src/model/resource.ts';
 import { play, playbook } from '../../src/playbook/define.ts';
+import { toBaseline } from '../../src/resources/index.ts';
 import { natGateway } from '../../src/roles/nat-gateway.ts';
 import { templates } from '../../src/templating.ts';
 import type { FakeHost } from '../fakehost/fake-host.ts';
@@ -68,6 +71,15 @@ const gatewayWith = (vars: unknown): unknown => ({
   all: { children: { 'nat-gateway': { hosts: { gw1: vars } } } },
 });
 
+/** What the probe of a host without any of these says. */
+const nothingOn = (declared: readonly Resource[]): ProbeResult => ({
+  facts: FACTS,
+  outputs: new Map(declared.map(({ id }) => [id, { stdout: '', code: 127 }])),
+  baselines: new Map(),
+  checks: [],
+  transactions: { baselines: new Set(), pending: null, last: null },
+});
+
 /** Every script that a run might send: reading; and changing, there and back, a host that has nothing of it. */
 function scriptsOf({ plays }: Compiled): string[] {
   return plays.flatMap(({ resources, checks }) =>
@@ -84,6 +96,7 @@ function scriptsOf({ plays }: Compiled): string[] {
         places: PLACES,
         armed: true,
         plan,
+        baselines: newBaselines(declared, nothingOn(declared), 'run'),
         confirmTimeout: 60,
         applyTimeout: 60,
         record: { changes: changes.flatMap((change) => change.changes.map(({ sentence }) => sentence)) },
@@ -91,6 +104,7 @@ function scriptsOf({ plays }: Compiled): string[] {
       const files = filesOf(transaction);
       return [
         probeScript(declared, checks, 'nonce', true),
+        probeScript(declared.map(toBaseline), [], 'nonce', true),
         launchScript(transaction),
         files['apply.sh'] ?? '',
         files['rollback.sh'] ?? '',
@@ -110,7 +124,7 @@ describe('hostile text in every field of the inventory', () => {
   it('control: the inventory without it is valid, and its scripts parse', async () => {
     const outcome = await prepare(gatewayWith(GATEWAY));
     expect(outcome.problems).toBeNull();
-    if (outcome.problems === null) expect(scriptsOf(outcome.compiled).map(parse)).toHaveLength(4);
+    if (outcome.problems === null) expect(scriptsOf(outcome.compiled).map(parse)).toHaveLength(5);
   });
 
   it('the list of fields is that of the schema', () => {

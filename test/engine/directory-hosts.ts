@@ -24,6 +24,8 @@ export interface DirectoryHosts {
   put(host: string, file: string): void;
   remove(host: string, file: string): void;
   files(host: string): string[];
+  /** What provision keeps there. */
+  state(host: string): string[];
   /** From the nth connection on, the host cannot be reached. */
   cutFrom(host: string, connection: number): void;
   run(
@@ -115,6 +117,10 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
     put: (name, file) => writeFileSync(at(name, file), ''),
     remove: (name, file) => rmSync(at(name, file)),
     files: (name) => readdirSync(path.join(root, name)).sort(),
+    state: (name) => {
+      const kept = path.join(root, `${name}.state`);
+      return existsSync(kept) ? readdirSync(kept).sort() : [];
+    },
     cutFrom: (name, connection) => cuts.set(name, connection),
     async run(plays, { check = false, limit, confirmTimeout = 5 } = {}) {
       connections.clear();

@@ -17,6 +17,8 @@ const reads = (id: string, probe: string): Resource => ({
   probe,
   phase: 'main',
   plan: () => null,
+  planBack: () => null,
+  baseline: () => null,
 });
 
 const check = (script: string, retries = 0): Check => ({

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { directoryHosts, flag, lacks, roleOf } from './directory-hosts.ts';
 import type { DirectoryHosts } from './directory-hosts.ts';
+import { toBaseline } from '../../src/resources/index.ts';
 
 let hosts: DirectoryHosts;
 beforeEach(() => {
@@ -28,6 +29,38 @@ describe('a run', () => {
       [1, 1, 0],
       [1, 1, 0],
     ]);
+  });
+
+  it('returns to the baseline, once; a host that was never taken over is left alone and told so', async () => {
+    hosts.put('c', 'x');
+    const back = [{ hosts: 'a,b,c', roles: [roleOf(toBaseline(flag({ name: 'x' })))] }];
+    const all = [{ hosts: 'a,b,c', roles: [roleOf(flag({ name: 'x' }))] }];
+    hosts.put('b', 'x');
+    await hosts.run(all);
+    // b and c were as declared: nothing was changed there, and nothing is kept.
+    expect(hosts.state('a')).toContain('baseline');
+    expect(hosts.state('b')).toEqual([]);
+    const first = await hosts.run(back);
+    expect(statuses(first)).toEqual({ a: 'changed', b: 'ok', c: 'ok' });
+    expect([hosts.has('a', 'x'), hosts.has('b', 'x')]).toEqual([false, true]);
+    const told = first.events.flatMap((event) =>
+      event.type === 'warning' && event.message.includes('baseline') ? [[event.host, event.message]] : [],
+    );
+    expect(told).toEqual([
+      ['b', 'has no baseline of flag:x: left as it is'],
+      ['c', 'has no baseline of flag:x: left as it is'],
+    ]);
+    const second = await hosts.run(back);
+    expect(statuses(second)).toEqual({ a: 'ok', b: 'ok', c: 'ok' });
+    expect(second.hosts.map(({ ssh }) => [ssh.connections, ssh.execs])).toEqual([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ]);
+    await hosts.run(all);
+    expect(hosts.has('a', 'x')).toBe(true);
+    await hosts.run(back);
+    expect(hosts.has('a', 'x')).toBe(false);
   });
 
   it('a drift is named, and corrected on that host only', async () => {

@@ -55,6 +55,7 @@ const transaction = (plan: ChangePlan, id = '20261120T000000-00000000'): Transac
   places: { state: path.join(root, 'state'), run: path.join(root, 'run') },
   armed: false,
   plan,
+  baselines: [],
   confirmTimeout: 60,
   applyTimeout: 60,
   record: { run: id, who: 'me@here', at: 'now' },

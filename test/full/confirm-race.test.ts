@@ -34,6 +34,7 @@ labSupport('case 13: confirm against rollback on a real host, armed', () => {
     places: PLACES,
     armed: true,
     plan: { packages: [], changes: [change] },
+    baselines: [],
     confirmTimeout: 60,
     applyTimeout: 60,
     record: { run: String(round), who: 'race', at: 'now' },

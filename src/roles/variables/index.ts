@@ -13,7 +13,7 @@ const roleState = (what: string) =>
     state: z
       .enum(['present', 'absent'])
       .default('present')
-      .describe('absent = everything that the role made is taken away again.'),
+      .describe('absent = what the role changed goes back to what it was before; packages stay.'),
   }).optional();
 
 /** Every variable that provision reads, all optional; any other variable of a host passes untouched. */

@@ -74,6 +74,9 @@ describe('NAT gateway by firewalld', () => {
       'firewalld-zone:public',
       'firewalld-policy:provision-forward',
       'service:firewalld',
+      'rules:nat',
+      'file:/etc/systemd/system/provision-nat.service',
+      'service:provision-nat.service',
       'file:/etc/modules-load.d/provision-conntrack.conf',
       'file:/etc/modprobe.d/provision-conntrack.conf',
       'sysctl:conntrack',
@@ -141,13 +144,43 @@ describe('NAT gateway by firewalld', () => {
     ]);
   });
 
-  it('absent: no NAT, no forwarding policy, no drop-in; the firewall and SSH stay', () => {
-    const { resources, proofs } = build({ nat_gateway: { state: 'absent' } });
-    const zone = textOf(resources, 'firewalld-zone:public');
-    expect(zone).toContain('<service name="ssh"/>');
-    expect(zone).not.toContain('<masquerade/>');
-    expect(find(resources, 'firewalld-policy:provision-forward').plan(ABSENT, facts)).toBeNull();
-    expect(proofs).toEqual([]);
+  describe('absent', () => {
+    const absent = (over: object = {}) => build({ nat_gateway: { state: 'absent' }, ...over });
+
+    it('returns everything but the package to the baseline, in the reverse order: forwarding first', () => {
+      const { resources, proofs, warnings } = absent();
+      const present = build().resources.map((resource) => resource.id);
+      expect(resources.map((resource) => resource.id)).toEqual(present.slice(1).toReversed());
+      // What has a name of ours was not there before.
+      const ours = /provision-(nat|conntrack)|rules:nat|sysctl:conntrack/;
+      expect(resources.filter(({ id }) => !ours.test(id)).every((resource) => resource.toBaseline)).toBe(
+        true,
+      );
+      expect(build().resources.some((resource) => resource.toBaseline)).toBe(false);
+      expect(
+        resources
+          .filter((resource) => resource.toBaseline && resource.plan(ABSENT, facts) !== null)
+          .map(({ id }) => id),
+      ).toEqual([]);
+      expect(proofs).toEqual([]);
+      expect(warnings?.join()).toContain('its packages stay');
+    });
+
+    it('reads the same parameters and zones as the role that is present', () => {
+      const firewall = {
+        zones: { outer: { interfaces: ['eth0'], services: ['ssh'], ports: [] } },
+      };
+      const probes = ({ resources }: ReturnType<typeof build>) => resources.map(({ probe }) => probe);
+      expect(probes(absent({ firewall }))).toEqual(probes(build({ firewall })).slice(1).toReversed());
+    });
+
+    it.each([
+      ['no nat', { nat: undefined }],
+      ['another engine', { nat: { masquerade: [] } }],
+      ['bandwidth', { bandwidth: [{ name: 'shared', cap: '1500mbit', eips: ['office'] }] }],
+    ])('is not refused for what only a gateway needs: %s', (_name, over) => {
+      expect(() => absent(over)).not.toThrow();
+    });
   });
 
   it('says what it does nothing about', () => {
