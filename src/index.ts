@@ -10,6 +10,7 @@ export {
   firewalldPolicy,
   firewalldZone,
   packageInstalled,
+  secondaryAddresses,
   service,
   sysctl,
 } from './resources/index.ts';

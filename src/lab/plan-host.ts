@@ -44,7 +44,8 @@ export function readHost(
       'Write `lab: { image: bare }` or `full`.',
     );
   }
-  const nics = role === 'probe' ? [probeNic(host, firstNic)] : readNics(host, networks, firstNic);
+  const all = readAddresses(host, lab.addresses ?? (role === 'gateway' ? 'primary' : 'all')) === 'all';
+  const nics = role === 'probe' ? [probeNic(host, firstNic)] : readNics(host, networks, firstNic, all);
   return {
     name: host.name,
     index,
@@ -58,6 +59,17 @@ export function readHost(
     serve: [],
     defaultRoute: lab.default_route === true,
   };
+}
+
+/** A cloud gives a host its primary address only: a gateway's role adds the others, to other hosts nobody would. */
+function readAddresses(host: Host, value: unknown): 'primary' | 'all' {
+  if (value === 'primary' || value === 'all') return value;
+  throw refuse(
+    host,
+    ['lab', 'addresses'],
+    '`lab.addresses` is neither primary nor all',
+    'Write `lab: { addresses: primary }` or `all`.',
+  );
 }
 
 function readUser(host: Host): string {
@@ -122,6 +134,7 @@ function probeNic(host: Host, index: number): LabNic {
     index,
     network: null,
     addresses: [`${address}/32`],
+    atBoot: [`${address}/32`],
     mac,
     router: OUTSIDE_ROUTER,
     eips: [],
@@ -134,7 +147,12 @@ const macOf = (seed: string): string => {
   return ['02', ...(hex.match(/../g) ?? [])].join(':');
 };
 
-function readNics(host: Host, networks: readonly LabNetwork[], firstNic: number): LabNic[] {
+function readNics(
+  host: Host,
+  networks: readonly LabNetwork[],
+  firstNic: number,
+  allAtBoot: boolean,
+): LabNic[] {
   const entries = Object.entries(recordAt(host, ['nics'], host.vars.nics));
   if (entries.length === 0) {
     throw refuse(
@@ -146,7 +164,7 @@ function readNics(host: Host, networks: readonly LabNetwork[], firstNic: number)
   }
   const eips = readEips(host);
   const nics = entries.map(([name, value], offset) =>
-    readNic(host, name, value, networks, eips, firstNic + offset),
+    readNic(host, name, value, networks, eips, { index: firstNic + offset, allAtBoot }),
   );
   const owned = nics.flatMap((nic) => nic.eips);
   const lost = eips.find((eip) => !owned.includes(eip));
@@ -165,7 +183,7 @@ function readNic(
   value: unknown,
   networks: readonly LabNetwork[],
   eips: readonly LabEip[],
-  index: number,
+  { index, allAtBoot }: { readonly index: number; readonly allAtBoot: boolean },
 ): LabNic {
   const path = ['nics', name];
   // 15 bytes is the kernel's limit (IFNAMSIZ); the name goes into file names and networkd's [Match].
@@ -207,15 +225,23 @@ function readNic(
     }
   }
   const own = addresses.map((cidr) => cidr.split('/')[0]);
+  const ownEips = eips.filter((eip) => own.includes(eip.private));
+  // What the operator connects to must be there before anybody adds it.
+  const reached = ownEips.find((eip) => eip.public === host.connection.address)?.private;
+  const atBoot = addresses.filter(
+    (cidr, at) =>
+      allAtBoot || at === 0 || [host.connection.address, reached].includes(cidr.split('/')[0] ?? ''),
+  );
   return {
     host: host.name,
     name,
     index,
     network: network.name,
     addresses,
+    atBoot,
     mac: readMac(host, [...path, 'mac'], entry.mac) ?? macOf(`${host.name}/${name}`),
     router: network.gateway,
-    eips: eips.filter((eip) => own.includes(eip.private)),
+    eips: ownEips,
   };
 }
 

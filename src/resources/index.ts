@@ -1,3 +1,4 @@
+export { secondaryAddresses } from './address.ts';
 export { command } from './command.ts';
 export { defineResource } from './define.ts';
 export { file } from './file.ts';

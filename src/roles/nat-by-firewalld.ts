@@ -58,13 +58,8 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
 }
 
 /** What the inventory may say already and this version does nothing about: said, not passed over. */
-export function ignoredVariables({ nics, eips, egress, listeners }: HostVariables, host: string): string[] {
+export function ignoredVariables({ eips, egress, listeners }: HostVariables, host: string): string[] {
   const ignored = [
-    ...Object.entries(nics ?? {}).flatMap(([name, nic]) =>
-      (nic.secondary ?? []).length > 0
-        ? [`nics.${name}.secondary (the addresses must be there already)`]
-        : [],
-    ),
     ...Object.entries(eips ?? {}).flatMap(([name, eip]) =>
       eip.peak === undefined ? [] : [`eips.${name}.peak`],
     ),

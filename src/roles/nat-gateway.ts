@@ -1,7 +1,14 @@
 import { egress, reach } from '../checks/index.ts';
 import type { CheckSpec, RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Facts, Resource } from '../model/resource.ts';
-import { firewalldPolicy, firewalldZone, packageInstalled, service, sysctl } from '../resources/index.ts';
+import {
+  firewalldPolicy,
+  firewalldZone,
+  packageInstalled,
+  secondaryAddresses,
+  service,
+  sysctl,
+} from '../resources/index.ts';
 import { contains } from '../model/ipv4.ts';
 import { defineRole } from './define.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
@@ -73,6 +80,14 @@ function zones(vars: HostVariables, absent: boolean, { template }: RoleContext):
   });
 }
 
+/** The NICs as declared: the primary address asserted, the others added. */
+const addresses = ({ nics }: HostVariables, absent: boolean): Resource[] =>
+  Object.entries(nics ?? {}).map(([nic, { address, secondary, mac }]) =>
+    absent
+      ? secondaryAddresses({ nic, primary: null, addresses: [] })
+      : secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
+  );
+
 /** The address that the outside sees for masqueraded sources: the EIP of the first mapped primary address. */
 function publicAddress({ nics, eips }: HostVariables): string | undefined {
   const primaries = Object.values(nics ?? {}).map((nic) => nic.address.split('/')[0]);
@@ -119,6 +134,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const resources: Resource[] = [
     packageInstalled({ name: 'firewalld' }),
+    ...addresses(vars, absent),
     ...zones(vars, absent, context),
     firewalldPolicy({
       name: FORWARD_POLICY,

@@ -34,7 +34,7 @@ const ROLE_OF: readonly (readonly [string, readonly string[], string])[] = [
   [
     'Networks and checks',
     ['networks', 'nics', 'eips', 'echo_url'],
-    'Read by roles, checks, lints and the lab. No role of this version changes or compares the addresses of a NIC, and `peak` has no effect yet.',
+    'Read by roles, checks, lints and the lab. The role `nat-gateway` asserts the primary address of a NIC and adds its secondary ones; `peak` has no effect yet.',
   ],
   [
     'NAT gateway',

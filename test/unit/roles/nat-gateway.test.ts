@@ -71,6 +71,7 @@ describe('NAT gateway by firewalld', () => {
   it('declares the package first and switches forwarding on last', () => {
     expect(build().resources.map((resource) => resource.id)).toEqual([
       'package:firewalld',
+      'addresses:eth0',
       'firewalld-zone:public',
       'firewalld-policy:provision-forward',
       'service:firewalld',
@@ -148,8 +149,21 @@ describe('NAT gateway by firewalld', () => {
   });
 
   it('says what it does nothing about', () => {
+    expect(build().warnings).toEqual([]);
+    const egress = [{ name: 'crawler', nic: 'eth0', scheme: 'bind', users: ['crawler'] }];
+    expect(build({ egress }).warnings).toEqual([expect.stringContaining('egress has no effect')]);
+  });
+
+  it('adds the further addresses of its NICs before anything that names them, and takes them away again', () => {
     const nics = { eth0: { ...GATEWAY.nics.eth0, secondary: ['172.31.0.3/24'] } };
-    expect(build({ nics }).warnings).toEqual([expect.stringContaining('nics.eth0.secondary')]);
+    const declared = (over: object) =>
+      JSON.parse(find(build({ nics, ...over }).resources, 'addresses:eth0').declared ?? '') as unknown;
+    expect(declared({})).toEqual({ nic: 'eth0', primary: '172.31.0.2/24', addresses: ['172.31.0.3/24'] });
+    expect(declared({ nat_gateway: { state: 'absent' } })).toEqual({
+      nic: 'eth0',
+      primary: null,
+      addresses: [],
+    });
   });
 
   it.each([
