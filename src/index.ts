@@ -12,6 +12,7 @@ export {
   packageInstalled,
   secondaryAddresses,
   service,
+  shaping,
   sysctl,
 } from './resources/index.ts';
 export { quote, sh } from './shell/quote.ts';
@@ -28,4 +29,5 @@ export type {
   RoleResult,
 } from './model/playbook.ts';
 export type { Report } from './model/report.ts';
+export type { ShapeClass, ShapedNic, ShapingPlan } from './resources/index.ts';
 export type { Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';

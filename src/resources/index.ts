@@ -5,4 +5,15 @@ export { file } from './file.ts';
 export { firewalldPolicy, firewalldZone } from './firewalld.ts';
 export { packageInstalled } from './package.ts';
 export { service } from './service.ts';
+export { shaping, SHAPING_SCRIPT, SHAPING_UNIT } from './shaping.ts';
 export { sysctl, sysctlFile } from './sysctl.ts';
+export {
+  burstOf,
+  DEVICES,
+  DIRECTIONS,
+  EXEMPT_PRIORITY,
+  QUANTUM,
+  rateWord,
+  REDIRECT_PRIORITY,
+} from './shaping-plan.ts';
+export type { Direction, ShapeClass, ShapedNic, ShapingPlan } from './shaping-plan.ts';

@@ -4,7 +4,7 @@ import { contains } from '../model/ipv4.ts';
 import type { HostVariables } from './variables/index.ts';
 
 /** What firewalld cannot say is refused, with the place, rather than left out in silence. */
-export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, host: Host): void {
+export function refuseUnsupported({ nat, firewall }: HostVariables, host: Host): void {
   const refuse = (path: readonly (string | number)[], what: string, hint: string): never => {
     throw new ProvisionError('inventory', `${host.name}: ${what}`, { place: host.place(path), hint });
   };
@@ -52,17 +52,11 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
       'Use firewall.zones.',
     );
   }
-  if ((bandwidth ?? []).length > 0) {
-    refuse(['bandwidth'], 'shared bandwidth is not available in this version.', 'Leave bandwidth: out.');
-  }
 }
 
 /** What the inventory may say already and this version does nothing about: said, not passed over. */
-export function ignoredVariables({ eips, egress, listeners }: HostVariables, host: string): string[] {
+export function ignoredVariables({ egress, listeners }: HostVariables, host: string): string[] {
   const ignored = [
-    ...Object.entries(eips ?? {}).flatMap(([name, eip]) =>
-      eip.peak === undefined ? [] : [`eips.${name}.peak`],
-    ),
     ...((egress ?? []).length > 0 ? ['egress'] : []),
     ...((listeners ?? []).length > 0 ? ['listeners'] : []),
   ];

@@ -10,6 +10,7 @@ import {
   sysctl,
 } from '../resources/index.ts';
 import { contains } from '../model/ipv4.ts';
+import { bandwidthResources } from './bandwidth.ts';
 import { defineRole } from './define.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
 import { roleVariables } from './role-variables.ts';
@@ -144,6 +145,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
           : () => context.template('firewalld/policy.xml', { name: FORWARD_POLICY, sources }),
     }),
     service({ name: 'firewalld', running: true, enabled: true }),
+    ...bandwidthResources(absent ? { ...vars, bandwidth: [], eips: {} } : vars, context),
     // Last: forwarding without translation would let packets leave with an inside source.
     sysctl({
       name: 'nat-gateway',

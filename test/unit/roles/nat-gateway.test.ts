@@ -75,6 +75,8 @@ describe('NAT gateway by firewalld', () => {
       'firewalld-zone:public',
       'firewalld-policy:provision-forward',
       'service:firewalld',
+      'shaping:bandwidth',
+      'file:/etc/systemd/system/provision-net.service',
       'sysctl:nat-gateway',
     ]);
   });
@@ -148,6 +150,13 @@ describe('NAT gateway by firewalld', () => {
     expect(proofs).toEqual([]);
   });
 
+  it('shapes what the inventory says, and nothing once it is absent', () => {
+    const bandwidth = [{ name: 'shared', cap: '1500mbit', eips: ['office'] }];
+    expect(textOf(build({ bandwidth }).resources, 'shaping:bandwidth')).toContain(`rate '1500mbit'`);
+    const { resources } = build({ bandwidth, nat_gateway: { state: 'absent' } });
+    expect(find(resources, 'shaping:bandwidth').plan(ABSENT, facts)).toBeNull();
+  });
+
   it('says what it does nothing about', () => {
     expect(build().warnings).toEqual([]);
     const egress = [{ name: 'crawler', nic: 'eth0', scheme: 'bind', users: ['crawler'] }];
@@ -202,11 +211,6 @@ describe('NAT gateway by firewalld', () => {
       'filter rules',
       { firewall: { filter: [{ action: 'drop', direction: 'in', protocol: 'tcp', ports: [25] }] } },
       'firewall.filter is not available',
-    ],
-    [
-      'bandwidth',
-      { bandwidth: [{ name: 'shared', cap: '1500mbit', eips: ['office'] }] },
-      'shared bandwidth is not available',
     ],
   ])('refuses %s, with its place', (_name, over, message) => {
     expect(refusal(over)).toContain(message);
