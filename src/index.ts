@@ -10,7 +10,9 @@ export {
   firewalldPolicy,
   firewalldZone,
   packageInstalled,
+  secondaryAddresses,
   service,
+  shaping,
   sysctl,
   toBaseline,
 } from './resources/index.ts';
@@ -28,4 +30,5 @@ export type {
   RoleResult,
 } from './model/playbook.ts';
 export type { Report } from './model/report.ts';
+export type { ShapeClass, ShapedNic, ShapingPlan } from './resources/index.ts';
 export type { Baseline, Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';

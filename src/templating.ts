@@ -3,6 +3,7 @@ import path from 'node:path';
 import Handlebars from 'handlebars';
 import { codeFrame } from './model/code-frame.ts';
 import { ProvisionError } from './model/error.ts';
+import { quote } from './shell/quote.ts';
 
 /** Renders a template by its id (`firewalld/zone.xml`); throws `template` errors with file, line and column. */
 export type Render = (id: string, data: Readonly<Record<string, unknown>>) => string;
@@ -28,6 +29,12 @@ function helpers(engine: typeof Handlebars): void {
       throw new Error('xml: the value is not defined');
     }
     return String(value).replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c);
+  });
+  engine.registerHelper('sh', (value: unknown) => {
+    if (typeof value !== 'string' && typeof value !== 'number') {
+      throw new Error('sh: the value is not defined');
+    }
+    return quote(value);
   });
 }
 

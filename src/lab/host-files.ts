@@ -11,7 +11,7 @@ function networkFile(nic: LabNic, isFirst: boolean): ImageFile {
     '[Network]',
     'DHCP=no',
     'IPv6AcceptRA=no',
-    ...nic.addresses.map((address) => `Address=${address}`),
+    ...nic.atBoot.map((address) => `Address=${address}`),
     ...(isFirst ? ['', '[Route]', `Gateway=${nic.router}`, 'GatewayOnLink=yes'] : []),
   ];
   return { path: `/etc/systemd/network/10-${nic.name}.network`, text: `${lines.join('\n')}\n`, mode: 0o644 };

@@ -30,6 +30,8 @@ export interface LabNic {
   readonly network: string | null;
   /** `a.b.c.d/nn`, the primary one first. */
   readonly addresses: readonly string[];
+  /** Those that the host itself has when it boots; the cloud knows all of them. */
+  readonly atBoot: readonly string[];
   readonly mac: string;
   readonly router: string;
   readonly eips: readonly LabEip[];

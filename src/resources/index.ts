@@ -1,3 +1,4 @@
+export { secondaryAddresses } from './address.ts';
 export { command } from './command.ts';
 export { defineResource } from './define.ts';
 export { file } from './file.ts';
@@ -6,5 +7,16 @@ export { onlyWhere } from './only-where.ts';
 export { packageInstalled } from './package.ts';
 export { rules } from './rules.ts';
 export { service } from './service.ts';
+export { shaping, SHAPING_SCRIPT, SHAPING_UNIT } from './shaping.ts';
 export { sysctl, sysctlFile } from './sysctl.ts';
+export {
+  burstOf,
+  DEVICES,
+  DIRECTIONS,
+  EXEMPT_PRIORITY,
+  QUANTUM,
+  rateWord,
+  REDIRECT_PRIORITY,
+} from './shaping-plan.ts';
+export type { Direction, ShapeClass, ShapedNic, ShapingPlan } from './shaping-plan.ts';
 export { toBaseline } from './to-baseline.ts';

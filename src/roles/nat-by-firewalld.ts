@@ -6,7 +6,7 @@ import type { HostVariables } from './variables/index.ts';
 const OWN_TABLE = 'Leave nat.engine out: rules of its own can do that.';
 
 /** What firewalld cannot say is refused, with the place, rather than left out in silence. */
-export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, host: Host): void {
+export function refuseUnsupported({ nat, firewall }: HostVariables, host: Host): void {
   const refuse = (path: readonly (string | number)[], what: string, hint: string): never => {
     throw new ProvisionError('inventory', `${host.name}: ${what}`, { place: host.place(path), hint });
   };
@@ -47,22 +47,11 @@ export function refuseUnsupported({ nat, firewall, bandwidth }: HostVariables, h
       `${OWN_TABLE} Or use firewall.zones.`,
     );
   }
-  if ((bandwidth ?? []).length > 0) {
-    refuse(['bandwidth'], 'shared bandwidth is not available in this version.', 'Leave bandwidth: out.');
-  }
 }
 
 /** What the inventory may say already and this version does nothing about: said, not passed over. */
-export function ignoredVariables({ nics, eips, egress, listeners }: HostVariables, host: string): string[] {
+export function ignoredVariables({ egress, listeners }: HostVariables, host: string): string[] {
   const ignored = [
-    ...Object.entries(nics ?? {}).flatMap(([name, nic]) =>
-      (nic.secondary ?? []).length > 0
-        ? [`nics.${name}.secondary (the addresses must be there already)`]
-        : [],
-    ),
-    ...Object.entries(eips ?? {}).flatMap(([name, eip]) =>
-      eip.peak === undefined ? [] : [`eips.${name}.peak`],
-    ),
     ...((egress ?? []).length > 0 ? ['egress'] : []),
     ...((listeners ?? []).length > 0 ? ['listeners'] : []),
   ];

@@ -6,12 +6,14 @@ import {
   firewalldZone,
   onlyWhere,
   packageInstalled,
+  secondaryAddresses,
   service,
   sysctl,
   toBaseline,
 } from '../resources/index.ts';
 import { addressOf, contains, prefixLength } from '../model/ipv4.ts';
 import type { NatRules } from '../model/nat-rules.ts';
+import { bandwidthResources } from './bandwidth.ts';
 import { conntrack, conntrackTakenAway } from './conntrack.ts';
 import { defineRole } from './define.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
@@ -91,6 +93,14 @@ function zones(vars: HostVariables, { template }: RoleContext): Resource[] {
     });
   });
 }
+
+/** The NICs as declared: the primary address asserted, the others added. */
+const addresses = ({ nics }: HostVariables, absent: boolean): Resource[] =>
+  Object.entries(nics ?? {}).map(([nic, { address, secondary, mac }]) =>
+    absent
+      ? secondaryAddresses({ nic, primary: null, addresses: [] })
+      : secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
+  );
 
 /** The address that the outside sees for masqueraded sources: the EIP of the first mapped primary address. */
 function publicAddress({ nics, eips }: HostVariables): string | undefined {
@@ -183,9 +193,11 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
       : [...declared, policy, service({ name: 'firewalld', running: false, enabled: false })];
   return [
     toBaseline(sysctl({ name: 'nat-gateway', values: kernelParameters(vars), content: null })),
+    ...bandwidthResources({ ...vars, bandwidth: [], eips: {} }, context).toReversed(),
     ...conntrackTakenAway(vars),
     ...natByRules(vars, true, context).toReversed(),
     ...made.toReversed().map(toBaseline),
+    ...addresses(vars, true).toReversed(),
   ];
 }
 
@@ -205,9 +217,11 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const values = kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const resources: Resource[] = [
+    ...addresses(vars, false),
     ...firewalld(vars, context),
     ...natByRules(vars, byFirewalld(vars), context),
     ...conntrack(vars, context),
+    ...bandwidthResources(vars, context),
     // Last: forwarding without translation would let packets leave with an inside source.
     sysctl({
       name: 'nat-gateway',

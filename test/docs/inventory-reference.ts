@@ -34,12 +34,12 @@ const ROLE_OF: readonly (readonly [string, readonly string[], string])[] = [
   [
     'Networks and checks',
     ['networks', 'nics', 'eips', 'echo_url'],
-    'Read by roles, checks, lints and the lab. No role of this version changes or compares the addresses of a NIC, and `peak` has no effect yet.',
+    'Read by roles, checks, lints and the lab. The role `nat-gateway` asserts the primary address of a NIC and adds its secondary ones.',
   ],
   [
     'NAT gateway',
     ['nat_gateway', 'firewall', 'nat', 'bandwidth'],
-    'Read by the role `nat-gateway`. It takes `nat.engine: firewalld` only, and refuses `nat.snat`, `protocol: any`, `firewall.filter` and `bandwidth`: [roles.md](roles.md#limits).',
+    'Read by the role `nat-gateway`. It takes `nat.engine: firewalld` only, and refuses `nat.snat`, `protocol: any` and `firewall.filter`: [roles.md](roles.md#limits).',
   ],
   ['Multi-NIC egress hosts', ['app_host', 'egress'], 'Checked, and read by no role of this version.'],
   ['Load balancers', ['load_balancer', 'listeners'], 'Checked, and read by no role of this version.'],

@@ -82,6 +82,7 @@ describeLab(`a lab${reason}`, () => {
 
   test('lets a NIC with an EIP out by it, and nobody else', async () => {
     expect(await inside('gate', ip)).toBe('203.0.113.77');
+    await inside('gate', 'ip addr add 10.77.0.3/32 dev eth0');
     expect((await labExec(lab, 'inner', ['sh', '-c', ip])).code).not.toBe(0);
     expect(
       (await labExec(lab, 'gate', ['sh', '-c', ip.replace('curl', 'curl --interface 10.77.0.3')])).code,

@@ -24,7 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   roles: ['checks', 'resources', 'model', 'shell'],
   checks: ['model', 'shell'],
   resources: ['model', 'shell'],
-  'templating.ts': ['model'],
+  'templating.ts': ['model', 'shell'],
   'index.ts': ['playbook', 'roles', 'checks', 'resources', 'shell', 'model'],
   model: [],
   shell: [],

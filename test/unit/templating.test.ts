@@ -45,6 +45,12 @@ describe('templates', () => {
     expect(failure(() => templates([root])('x', { value: undefined })).code).toBe('template');
   });
 
+  it('write one shell word where asked to, and refuse what is not there', () => {
+    write('x.hbs', 'ip link show {{sh value}}');
+    expect(templates([root])('x', { value: `a'b $(id)` })).toBe(`ip link show 'a'\\''b $(id)'`);
+    expect(failure(() => templates([root])('x', { value: undefined })).code).toBe('template');
+  });
+
   it('an unknown value is an error with its line', () => {
     write('x.hbs', 'one\ntwo {{missing}}\n');
     const error = failure(() => templates([root])('x', {}));

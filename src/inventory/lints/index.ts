@@ -1,10 +1,11 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
+import { lintBandwidth, lintPeaks } from './bandwidth.ts';
 import { lintEgress } from './egress.ts';
 import { lintListeners } from './listeners.ts';
 import { lintZones } from './zones.ts';
 import type { Lint, LintInput } from './lint.ts';
-import { lintBandwidth, lintNat } from './nat.ts';
+import { lintNat } from './nat.ts';
 import { lintEips, lintNetworks, lintNics, nicAddresses } from './networks.ts';
 
 export type { Lint, LintInput } from './lint.ts';
@@ -15,6 +16,7 @@ const LINTS = [
   lintEips,
   lintNat,
   lintBandwidth,
+  lintPeaks,
   lintZones,
   lintEgress,
   lintListeners,

@@ -139,30 +139,3 @@ function sharedWithAny({ snat, dnat }: Nat): Lint[] {
     ];
   });
 }
-
-/** Bandwidth packages: EIPs that there are, each in one package for a direction. */
-export function lintBandwidth({ vars: { bandwidth, eips }, broken }: LintInput): Lint[] {
-  if (!bandwidth) return [];
-  const lints = doubleNames(
-    ['bandwidth'],
-    'name',
-    bandwidth.map(({ name }) => name),
-  );
-  const member = new Map<string, string>();
-  bandwidth.forEach((entry, index) => {
-    const directions = entry.direction === 'both' ? ['egress', 'ingress'] : [entry.direction];
-    entry.eips.forEach((eip, position) => {
-      const path = ['bandwidth', index, 'eips', position];
-      if (!broken.has('eips')) lints.push(...unknownName(path, 'EIP', eip, eips, 'eips'));
-      const before = directions.map((direction) => member.get(`${direction} ${eip}`)).find(Boolean);
-      if (before !== undefined)
-        lints.push({
-          path,
-          message: `${eip} already is in the package ${before}`,
-          hint: 'An EIP is in one package at a time.',
-        });
-      for (const direction of directions) member.set(`${direction} ${eip}`, entry.name);
-    });
-  });
-  return lints;
-}

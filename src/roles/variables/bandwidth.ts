@@ -11,6 +11,12 @@ export const bandwidthPackage = section('A cap that several EIPs share, each way
     .array(thingName)
     .min(1)
     .describe('The members: EIPs of this host by name. Their own peak does not count here.'),
+  guarantee: z
+    .record(thingName, rate)
+    .optional()
+    .describe(
+      'What a member gets in any case, by its name, as { office: 500mbit }. The others share the rest of the cap in equal parts.',
+    ),
   direction: z.enum(['both', 'egress', 'ingress']).default('both').describe('Which way is capped.'),
 });
 

@@ -128,6 +128,12 @@ export const connectionVariables = {
       .enum(['bare', 'full'])
       .default('bare')
       .describe('bare = neither firewalld nor Docker; full = with both.'),
+    addresses: z
+      .enum(['primary', 'all'])
+      .optional()
+      .describe(
+        'Which addresses of its NICs the host has when it boots; left out = all, but only the primary ones for a NAT gateway, whose role adds the others.',
+      ),
     default_route: z
       .boolean()
       .optional()

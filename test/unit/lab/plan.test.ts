@@ -41,6 +41,20 @@ describe('the plan of a lab', () => {
     expect(host('out')?.nics[0]).toMatchObject({ network: null, addresses: ['198.51.100.77/32'] });
   });
 
+  test('gives a gateway only its primary addresses at boot, as a cloud does, and other hosts all', () => {
+    expect(host('gate')?.nics[0]?.atBoot).toEqual(['10.77.0.2/24']);
+    const two = { eth0: { network: 'vpc-a', address: '172.31.0.5/24', secondary: ['172.31.0.6/24'] } };
+    const atBoot = (vars: object) =>
+      planOf(plain('a', { ansible_host: '172.31.0.5', nics: two, ...vars })).hosts[0]?.nics[0]?.atBoot;
+    expect(atBoot({})).toEqual(['172.31.0.5/24', '172.31.0.6/24']);
+    expect(atBoot({ lab: { addresses: 'primary' } })).toEqual(['172.31.0.5/24']);
+    // What the operator connects to is there before anybody adds it.
+    expect(atBoot({ lab: { addresses: 'primary' }, ansible_host: '172.31.0.6' })).toHaveLength(2);
+    expect(problemsWith(plain('a', { nics: two, lab: { addresses: 'some' } }))).toEqual([
+      expect.stringContaining('neither primary nor all'),
+    ]);
+  });
+
   test('routes a network through its gateway', () => {
     expect(plan.networks).toEqual([
       { name: 'vpc-t', cidr: '10.77.0.0/24', gateway: '10.77.0.1', gatewayHost: 'gate' },

@@ -68,8 +68,9 @@ const refusal = (over: object): string => {
 };
 
 describe('NAT gateway by firewalld', () => {
-  it('declares the package first and switches forwarding on last', () => {
+  it('adds addresses first and switches forwarding on last', () => {
     expect(build().resources.map((resource) => resource.id)).toEqual([
+      'addresses:eth0',
       'package:firewalld',
       'firewalld-zone:public',
       'firewalld-policy:provision-forward',
@@ -80,6 +81,8 @@ describe('NAT gateway by firewalld', () => {
       'file:/etc/modules-load.d/provision-conntrack.conf',
       'file:/etc/modprobe.d/provision-conntrack.conf',
       'sysctl:conntrack',
+      'shaping:bandwidth',
+      'file:/etc/systemd/system/provision-net.service',
       'sysctl:nat-gateway',
     ]);
   });
@@ -149,10 +152,12 @@ describe('NAT gateway by firewalld', () => {
 
     it('returns everything but the package to the baseline, in the reverse order: forwarding first', () => {
       const { resources, proofs, warnings } = absent();
-      const present = build().resources.map((resource) => resource.id);
-      expect(resources.map((resource) => resource.id)).toEqual(present.slice(1).toReversed());
+      const present = build()
+        .resources.filter(({ phase }) => phase === 'main')
+        .map(({ id }) => id);
+      expect(resources.map((resource) => resource.id)).toEqual(present.toReversed());
       // What has a name of ours was not there before.
-      const ours = /provision-(nat|conntrack)|rules:nat|sysctl:conntrack/;
+      const ours = /provision-(nat|net|conntrack)|rules:nat|sysctl:conntrack|shaping:|addresses:/;
       expect(resources.filter(({ id }) => !ours.test(id)).every((resource) => resource.toBaseline)).toBe(
         true,
       );
@@ -170,8 +175,9 @@ describe('NAT gateway by firewalld', () => {
       const firewall = {
         zones: { outer: { interfaces: ['eth0'], services: ['ssh'], ports: [] } },
       };
-      const probes = ({ resources }: ReturnType<typeof build>) => resources.map(({ probe }) => probe);
-      expect(probes(absent({ firewall }))).toEqual(probes(build({ firewall })).slice(1).toReversed());
+      const probes = ({ resources }: ReturnType<typeof build>) =>
+        resources.filter(({ phase }) => phase === 'main').map(({ probe }) => probe);
+      expect(probes(absent({ firewall }))).toEqual(probes(build({ firewall })).toReversed());
     });
 
     it.each([
@@ -183,9 +189,29 @@ describe('NAT gateway by firewalld', () => {
     });
   });
 
+  it('shapes what the inventory says, and nothing once it is absent', () => {
+    const bandwidth = [{ name: 'shared', cap: '1500mbit', eips: ['office'] }];
+    expect(textOf(build({ bandwidth }).resources, 'shaping:bandwidth')).toContain(`rate '1500mbit'`);
+    const { resources } = build({ bandwidth, nat_gateway: { state: 'absent' } });
+    expect(find(resources, 'shaping:bandwidth').plan(ABSENT, facts)).toBeNull();
+  });
+
   it('says what it does nothing about', () => {
+    expect(build().warnings).toEqual([]);
+    const egress = [{ name: 'crawler', nic: 'eth0', scheme: 'bind', users: ['crawler'] }];
+    expect(build({ egress }).warnings).toEqual([expect.stringContaining('egress has no effect')]);
+  });
+
+  it('adds the further addresses of its NICs before anything that names them, and takes them away again', () => {
     const nics = { eth0: { ...GATEWAY.nics.eth0, secondary: ['172.31.0.3/24'] } };
-    expect(build({ nics }).warnings).toEqual([expect.stringContaining('nics.eth0.secondary')]);
+    const declared = (over: object) =>
+      JSON.parse(find(build({ nics, ...over }).resources, 'addresses:eth0').declared ?? '') as unknown;
+    expect(declared({})).toEqual({ nic: 'eth0', primary: '172.31.0.2/24', addresses: ['172.31.0.3/24'] });
+    expect(declared({ nat_gateway: { state: 'absent' } })).toEqual({
+      nic: 'eth0',
+      primary: null,
+      addresses: [],
+    });
   });
 
   it.each([
@@ -228,11 +254,6 @@ describe('NAT gateway by firewalld', () => {
       'filter rules',
       { firewall: { filter: [{ action: 'drop', direction: 'in', protocol: 'tcp', ports: [25] }] } },
       'firewall.filter does not go with nat.engine firewalld',
-    ],
-    [
-      'bandwidth',
-      { bandwidth: [{ name: 'shared', cap: '1500mbit', eips: ['office'] }] },
-      'shared bandwidth is not available',
     ],
   ])('refuses %s, with its place', (_name, over, message) => {
     expect(refusal(over)).toContain(message);
