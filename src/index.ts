@@ -27,4 +27,5 @@ export type {
   RoleResult,
 } from './model/playbook.ts';
 export type { Report } from './model/report.ts';
-export type { Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';
+export type { Declared, Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';
+export type { SshConnection } from './model/ssh-connection.ts';

@@ -1,3 +1,5 @@
+import type { SshConnection } from './ssh-connection.ts';
+
 /** A value of one field. Lists that have no order are sorted by whoever makes them. */
 export type FieldValue = string | number | boolean | null | readonly string[];
 export type Fields = Readonly<Record<string, FieldValue>>;
@@ -45,6 +47,8 @@ export interface Facts {
   readonly sshPort: number | null;
   /** The address the SSH connection comes from, if known. */
   readonly sshClient: string | null;
+  /** The whole of it: both addresses, both ports, the NIC. Null = the run does not come by SSH. */
+  readonly ssh: SshConnection | null;
   /** A global IPv6 default route exists: traffic may bypass IPv4 rules. */
   readonly ipv6Route: boolean;
 }
@@ -74,8 +78,17 @@ export interface ResourceChange {
   readonly changes: readonly Change[];
   readonly apply: Transition;
   readonly revert: Transition;
+  /** Why the run's own SSH would not come in any more, naming the rule or zone: "zone public accepts no …". */
+  readonly lockout?: string;
   /** For `--diff`: whole texts where the resource is a file. */
   readonly text?: { readonly path: string; readonly before: string | null; readonly after: string | null };
+}
+
+/** A resource as another one may look at it: two zones decide together which of them a NIC is in. */
+export interface Declared {
+  readonly kind: string;
+  /** What was given to the function of that kind; its type is known to the kind alone. */
+  readonly props?: unknown;
 }
 
 /** A resource is plain data and pure functions; the engine knows nothing else about it. */
@@ -89,6 +102,8 @@ export interface Resource {
   readonly probe: string;
   /** Packages are installed before everything else and are not reverted. */
   readonly phase: 'package' | 'main';
-  /** Desired minus actual; null when nothing differs. */
-  plan(output: ProbeOutput, facts: Facts): ResourceChange | null;
+  /** As it was declared, for `Declared`. */
+  readonly props?: unknown;
+  /** Desired minus actual; null when nothing differs. `others` = what else is declared for the host. */
+  plan(output: ProbeOutput, facts: Facts, others?: readonly Declared[]): ResourceChange | null;
 }

@@ -1,6 +1,7 @@
 import { differences, exists } from '../model/difference.ts';
 import type {
   Change,
+  Declared,
   Facts,
   FieldDifference,
   ProbeOutput,
@@ -23,6 +24,14 @@ export interface Ends<S extends State> {
   readonly text: string | null;
 }
 
+/** What else is known when a forecast is made. */
+export interface Surroundings {
+  /** What the resource's own probe printed. */
+  readonly output: ProbeOutput;
+  /** What else is declared for the host. */
+  readonly others: readonly Declared[];
+}
+
 /** What one kind of resource has to say; everything else is generic. All of it is pure. */
 export interface ResourceDefinition<Props, S extends State> {
   readonly kind: string;
@@ -37,6 +46,11 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly sentence?: (difference: FieldDifference, props: Props) => string | undefined;
   /** The file behind the resource as it is and as it should be. */
   readonly text?: (output: ProbeOutput, props: Props, facts: Facts) => FileText;
+  /**
+   * Why the SSH connection of the run (`facts.ssh`) would be dropped or misrouted once the host is `to`: a sentence
+   * that names the rule or zone. Null = it would not, or nobody can tell.
+   */
+  readonly lockout?: (to: S, facts: Facts, props: Props, around: Surroundings) => string | null;
   readonly phase?: 'package' | 'main';
 }
 
@@ -58,9 +72,10 @@ export function defineResource<Props, S extends State>(
       declared: Object.values(props as object).some((value) => typeof value === 'function')
         ? null
         : JSON.stringify(props),
+      props,
       probe: definition.probe(props),
       phase: definition.phase ?? 'main',
-      plan(output, facts) {
+      plan(output, facts, others = []) {
         const from = definition.parse(output, props);
         const to = definition.desired(props, facts);
         const found = differences(from, to);
@@ -73,6 +88,7 @@ export function defineResource<Props, S extends State>(
           sentence: definition.sentence?.(difference, props) ?? describeDifference(id, difference),
         }));
         const text = definition.text?.(output, props, facts);
+        const lockout = definition.lockout?.(to, facts, props, { output, others }) ?? null;
         return {
           resource: id,
           phase: definition.phase ?? 'main',
@@ -80,6 +96,7 @@ export function defineResource<Props, S extends State>(
           changes,
           apply: definition.transition({ from, to, text: text?.after ?? null }, props),
           revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
+          ...(lockout === null ? {} : { lockout }),
           ...(text && text.before !== text.after ? { text } : {}),
         };
       },
