@@ -31,4 +31,14 @@ export type {
 } from './model/playbook.ts';
 export type { Report } from './model/report.ts';
 export type { ShapeClass, ShapedNic, ShapingPlan } from './resources/index.ts';
-export type { Baseline, Facts, ProbeOutput, Resource, State, Transition } from './model/resource.ts';
+export type {
+  Baseline,
+  Declared,
+  Facts,
+  ProbeOutput,
+  Resource,
+  State,
+  Surroundings,
+  Transition,
+} from './model/resource.ts';
+export type { SshConnection } from './model/ssh-connection.ts';

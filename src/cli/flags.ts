@@ -61,3 +61,11 @@ export const runForksOption = (): Option =>
 
 export const confirmTimeoutOption = (): Option =>
   new Option('--confirm-timeout <s>', 'unconfirmed changes are taken back').argParser(Number).default(60);
+
+/** Both are looked at by the run itself, for the sake of its report. */
+export const serialOption = (): Option =>
+  new Option('--serial <n>', 'batch sizes: 2, 25%, or a list: 1,5,30%');
+export const maxFailOption = (): Option =>
+  new Option('--max-fail <n>', 'go on while no more hosts have failed')
+    .argParser((value) => (/^\d+$/.test(value) ? Number(value) : Number.NaN))
+    .default(0);

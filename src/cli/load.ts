@@ -6,6 +6,7 @@ import type { Compiled } from '../engine/compile.ts';
 import { overrideVariables } from '../inventory/overrides.ts';
 import { selectHosts } from '../inventory/patterns.ts';
 import type { Inventory } from '../model/host.ts';
+import type { Serial } from '../model/playbook.ts';
 import { loadPlaybook } from '../playbook/load.ts';
 import { templates } from '../templating.ts';
 import { inventoryOf } from './load-inventory.ts';
@@ -26,6 +27,7 @@ const templateDirectories = (playbook: string, given: string | undefined): strin
 export async function load(
   playbookFile: string,
   flags: LoadFlags,
+  serial?: Serial,
 ): Promise<{ inventory: Inventory; compiled: Compiled }> {
   const inventory = await inventoryOf(flags);
   const playbook = await loadPlaybook(playbookFile, api);
@@ -35,6 +37,7 @@ export async function load(
     render: templates([...new Set(templateDirectories(playbookFile, flags.templates))]),
     select: (pattern) => selectHosts(inventory, pattern),
     limit: flags.limit,
+    serial,
     override: (host, vars) => overrideVariables(host, vars, playbookFile),
   });
   return { inventory, compiled };

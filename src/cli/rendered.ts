@@ -24,6 +24,7 @@ export const assumedFacts = ({ name, connection }: Host): Facts => ({
   init: 'systemd',
   sshPort: connection.port ?? 22,
   sshClient: null,
+  ssh: null,
   ipv6Route: false,
 });
 

@@ -1,9 +1,18 @@
 import { ProblemList, problemsOf, ProvisionError } from '../model/error.ts';
 import type { Check } from '../model/check.ts';
 import type { Host, Inventory } from '../model/host.ts';
-import type { CheckSpec, HostView, HostViews, Play, PlayContext, Playbook } from '../model/playbook.ts';
+import type {
+  CheckSpec,
+  HostView,
+  HostViews,
+  Play,
+  PlayContext,
+  Playbook,
+  Serial,
+} from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
 import type { Render } from '../templating.ts';
+import { batchesOf, isSerial } from './batches.ts';
 
 export interface CompiledPlay {
   readonly name: string;
@@ -22,6 +31,8 @@ export interface Compiled {
   readonly hosts: readonly string[];
   /** Hosts that are contacted only because a check is asked from them. */
   readonly vantages: readonly string[];
+  /** Hosts of plays that `-l` leaves out. */
+  readonly leftOut: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -32,6 +43,8 @@ export interface CompileInput {
   /** Hosts that a play's `hosts:` or `-l` selects. Throws `no-hosts-matched`. */
   readonly select: (pattern: string) => readonly string[];
   readonly limit: string | undefined;
+  /** `--serial`: before what the plays say. */
+  readonly serial?: Serial | undefined;
   /** A host's variables with a play's own laid over them, checked. Throws `playbook` errors. */
   readonly override: (
     host: Host,
@@ -63,20 +76,11 @@ function hostViews(inventory: Inventory): HostViews {
   });
 }
 
-/** `serial: 2` or `"25%"` (of the hosts, at least one) → batches. */
-function batchesOf(hosts: readonly string[], serial: Play['serial'], play: string): string[][] {
-  const size =
-    typeof serial === 'string' && /^\d+%$/.test(serial)
-      ? Math.max(1, Math.floor((hosts.length * Number.parseInt(serial, 10)) / 100))
-      : Number(serial ?? hosts.length);
-  if (hosts.length > 0 && (!Number.isInteger(size) || size < 1)) {
-    throw new ProvisionError('playbook', `serial of ${play} is ${String(serial)}.`, {
-      hint: 'Give a whole number or a percentage, for example serial: 1 or "25%".',
-    });
-  }
-  const batches: string[][] = [];
-  for (let at = 0; at < hosts.length; at += size) batches.push(hosts.slice(at, at + size));
-  return batches;
+function refuseSerial(serial: Serial | undefined, play: string): void {
+  if (serial === undefined || isSerial(serial)) return;
+  throw new ProvisionError('playbook', `serial of ${play} is ${JSON.stringify(serial)}.`, {
+    hint: 'Give whole numbers or percentages from 1% to 100%, for example serial: 1, "25%" or [1, 5, "30%"].',
+  });
 }
 
 /** The same resource declared twice counts once; two different ones of one name cannot both hold. */
@@ -139,8 +143,9 @@ function compilePlay(
   }
   if (problems.size > 0) throw new ProblemList([...problems.values()]);
   const checks = unique([...specs, ...(play.checks ?? [])].flatMap((spec) => spec(context)));
+  refuseSerial(play.serial, name);
   const roles = play.roles.map((role) => role.name);
-  return { name, roles, batches: batchesOf(hosts, play.serial, name), resources, checks, warnings };
+  return { name, roles, batches: batchesOf(hosts, input.serial ?? play.serial), resources, checks, warnings };
 }
 
 /**
@@ -152,9 +157,12 @@ export function compile(input: CompileInput): Compiled {
   const limited = input.limit === undefined ? null : new Set(input.select(input.limit));
   const views = hostViews(inventory);
   const problems: ProvisionError[] = [];
+  const leftOut = new Set<string>();
   const plays = playbook.plays.flatMap((play, index) => {
     try {
-      const hosts = input.select(play.hosts).filter((host) => limited === null || limited.has(host));
+      const selected = input.select(play.hosts);
+      const hosts = selected.filter((host) => limited === null || limited.has(host));
+      selected.filter((host) => !hosts.includes(host)).forEach((host) => leftOut.add(host));
       return [compilePlay(play, index, hosts, input, views)];
     } catch (error) {
       const found = problemsOf(error);
@@ -182,6 +190,7 @@ export function compile(input: CompileInput): Compiled {
     plays,
     hosts: inOrder.filter((host) => inPlays.has(host)),
     vantages: inOrder.filter((host) => !inPlays.has(host) && asked.has(host)),
+    leftOut: inOrder.filter((host) => leftOut.has(host)),
     warnings: [
       ...inventory.warnings.map(({ message, place }) =>
         place ? `${place.file}:${place.line ?? 1}: ${message}` : message,

@@ -92,12 +92,16 @@ export class HostRun {
   report(): HostReport {
     const sum = (key: 'execs' | 'jumps' | 'bytesIn' | 'bytesOut'): number =>
       this.sessions.reduce((total, session) => total + session.counts[key], 0);
+    const lockouts = this.changes.flatMap(({ resource, lockout: sentence }) =>
+      sentence === undefined ? [] : [{ resource, sentence }],
+    );
     return {
       name: this.name,
       status: this.status,
       resources: this.resources,
       ...(this.cause === undefined ? {} : { cause: { host: this.cause } }),
       changes: this.changes.flatMap((change) => change.changes),
+      ...(lockouts.length > 0 ? { lockouts } : {}),
       checks: [...this.checks.values()],
       ssh: {
         connections: this.sessions.length,

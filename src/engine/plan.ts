@@ -9,10 +9,13 @@ import type { Context } from './run.ts';
 export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
   const { probe } = host;
   if (!probe) return [];
-  return (play.resources.get(host.name) ?? []).flatMap((resource) => {
+  const resources = play.resources.get(host.name) ?? [];
+  return resources.flatMap((resource) => {
     const output = probe.outputs.get(resource.id);
+    const others = resources.filter((other) => other !== resource);
     try {
-      return (output && resource.plan(output, probe.facts, probe.baselines.get(resource.id) ?? null)) ?? [];
+      const baseline = probe.baselines.get(resource.id) ?? null;
+      return (output && resource.plan(output, probe.facts, { baseline, others })) ?? [];
     } catch (error) {
       if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
       throw new ProvisionError(
@@ -27,22 +30,43 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
 const onHost = (host: HostRun, { code, message, hint, cause }: ProvisionError): ProvisionError =>
   new ProvisionError(code, `${host.name}: ${message}`, { hint, cause });
 
+/** Whose change there is neither confirmed nor taken back; null = nobody's but our own. */
+export function pendingHolder(host: HostRun): string | null {
+  const pending = host.probe?.transactions.pending;
+  return !pending || host.transaction ? null : (holderIn(pending) ?? 'another run');
+}
+
+export const pendingError = (host: HostRun, holder: string): ProvisionError =>
+  new ProvisionError('transaction-pending', `${host.name}: a change of ${holder} is not confirmed yet.`, {
+    hint: 'It is confirmed or taken back within its window; run again after that.',
+  });
+
 /** What a host is like while a change waits for its confirmation says nothing about what it will be. */
 function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
-  const pending = host.probe?.transactions.pending;
-  if (!pending || host.transaction) return;
-  const holder = holderIn(pending) ?? 'another run';
-  if (options.check)
-    return emit({
-      type: 'warning',
-      host: host.name,
-      message: `a change of ${holder} is not confirmed yet: the plan may be of no use`,
-    });
-  throw new ProvisionError(
-    'transaction-pending',
-    `${host.name}: a change of ${holder} is not confirmed yet.`,
-    { hint: 'It is confirmed or taken back within its window; run again after that.' },
+  const holder = pendingHolder(host);
+  if (holder === null) return;
+  if (!options.check) throw pendingError(host, holder);
+  emit({
+    type: 'warning',
+    host: host.name,
+    message: `a change of ${holder} is not confirmed yet: the plan may be of no use`,
+  });
+}
+
+/** What would keep our own SSH out is said before it is done; with `--strict-lockout` it is not done. */
+function foretellLockout(
+  { options, emit }: Context,
+  host: HostRun,
+  changes: readonly ResourceChange[],
+): void {
+  const found = changes.flatMap(({ lockout }) => lockout ?? []);
+  found.forEach((sentence) =>
+    emit({ type: 'warning', host: host.name, message: `this would lock us out: ${sentence}` }),
   );
+  if (!options.strictLockout || found.length === 0) return;
+  throw new ProvisionError('lockout', `${host.name}: this would lock us out: ${found.join('; ')}.`, {
+    hint: 'Let it in there. Without --strict-lockout the host is changed, and put back when we cannot come in again.',
+  });
 }
 
 /** What is declared and cannot be had there is said once, and is no drift. */
@@ -75,6 +99,7 @@ export function planHost(context: Context, play: CompiledPlay, host: HostRun): r
     tellWithoutBaseline(context, play, host);
     if (changes.length > 0 && context.options.check) host.status = 'planned';
     context.emit({ type: 'host-planned', host: host.name, changes });
+    foretellLockout(context, host, changes);
     return changes;
   } catch (error) {
     host.fail('failed', error);

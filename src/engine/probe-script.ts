@@ -2,6 +2,7 @@ import type { Check } from '../model/check.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Baseline, Facts, ProbeOutput, Resource } from '../model/resource.ts';
 import { parseBaseline, parseBaselineNames, readBaseline } from './baseline.ts';
+import { parseSshConnection } from '../model/ssh-connection.ts';
 import { decode, frameFunctions, framedLines, textAndCode } from './frame.ts';
 import { PLACES, transactionsProbe } from './transaction-shell.ts';
 import type { Places } from './transaction-shell.ts';
@@ -41,6 +42,7 @@ uname -r
 cat /proc/1/comm
 printf '%s\\n' "\${SSH_CONNECTION:-}"
 ip -6 route show default 2>/dev/null | head -n 1 | grep -c . || true
+printf '%s\\n' "$(ip -4 -o addr 2>/dev/null | tr '\\n' ';')"
 cat /etc/os-release 2>/dev/null || true`;
 
 /** Asks again after a failure that may pass; 0 and 69 are final. */
@@ -109,14 +111,15 @@ export function probeScript(
 }
 
 function parseFacts(text: string): Facts {
-  const [hostname = '', kernel = '', init = '', ssh = '', ipv6 = '0', ...release] = text.split('\n');
+  const [hostname = '', kernel = '', init = '', ssh = '', ipv6 = '0', addresses = '', ...release] =
+    text.split('\n');
   const os = Object.fromEntries(
     release.flatMap((line): [string, string][] => {
       const match = /^([A-Z_]+)="?([^"]*)"?$/.exec(line);
       return match?.[1] ? [[match[1], match[2] ?? '']] : [];
     }),
   );
-  const connection = /^(\S+) \d+ \S+ (\d+)$/.exec(ssh);
+  const connection = parseSshConnection(ssh, addresses.split(';'));
   return {
     hostname,
     kernel,
@@ -126,8 +129,9 @@ function parseFacts(text: string): Facts {
       like: (os['ID_LIKE'] ?? '').split(' ').filter(Boolean),
       version: os['VERSION_ID'] ?? '',
     },
-    sshPort: connection?.[2] ? Number(connection[2]) : null,
-    sshClient: connection?.[1] ?? null,
+    sshPort: connection?.port ?? null,
+    sshClient: connection?.client ?? null,
+    ssh: connection,
     ipv6Route: ipv6 !== '0',
   };
 }

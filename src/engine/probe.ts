@@ -76,12 +76,15 @@ export function keep(context: Context, result: CheckResult): void {
   context.emit({ type: 'check-done', result });
 }
 
+/** Answers of the probe: how the checks stand before anything is changed. */
 export function record(
   context: Context,
   checks: readonly Check[],
   answers: readonly (CheckOutput | null)[],
 ): void {
-  checks.forEach((check, index) => keep(context, judge(check, answers[index] ?? null, null)));
+  const results = checks.map((check, index) => judge(check, answers[index] ?? null, null));
+  results.forEach((result) => context.baseline.set(checkKey(result), result.status));
+  results.forEach((result) => keep(context, result));
 }
 
 /** Reading changes nothing: it is given up as soon as the operator wants to stop. */

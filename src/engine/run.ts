@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import pLimit from 'p-limit';
+import type { CheckResult } from '../model/check.ts';
 import type { Emit } from '../model/event.ts';
+import type { SavedPlan } from '../model/plan.ts';
 import type { HostReport } from '../model/report.ts';
 import type { Target, Transport } from '../model/transport.ts';
 import { applyBatch } from './apply.ts';
@@ -9,6 +11,7 @@ import { HostRun } from './host-run.ts';
 import { exitCodeOf } from './outcome.ts';
 import { planHost } from './plan.ts';
 import { probeAll, reprobe } from './probe.ts';
+import { holdAgainstCompiled, movedHosts, savedPlan } from './saved-plan.ts';
 import type { Places } from './transaction-shell.ts';
 import { settleBatch } from './verify.ts';
 
@@ -21,6 +24,12 @@ export interface RunOptions {
   readonly confirmTimeout: number;
   /** False = nothing on the host takes a change back when we cannot (`--no-rollback`). */
   readonly rollback: boolean;
+  /** How many hosts may have failed and other batches still go on (`--max-fail`); 0 when not given. */
+  readonly maxFail?: number | undefined;
+  /** What would keep our own SSH out is refused and not only said. */
+  readonly strictLockout?: boolean | undefined;
+  /** Only what this plan says is applied: if a host differs from it, nothing is. */
+  readonly plan?: SavedPlan | undefined;
   /** The commit of the playbook's repository, for the hosts' journal. */
   readonly commit?: string | undefined;
 }
@@ -42,6 +51,8 @@ export interface RunResult {
   readonly runId: string;
   readonly hosts: readonly HostReport[];
   readonly exitCode: number;
+  /** With `check`: what was planned. */
+  readonly plan?: SavedPlan;
 }
 
 export interface Context extends RunDependencies {
@@ -50,6 +61,8 @@ export interface Context extends RunDependencies {
   readonly runs: ReadonlyMap<string, HostRun>;
   readonly compiled: Compiled;
   readonly limit: <T>(work: () => Promise<T>) => Promise<T>;
+  /** How each check stood when the last change that stays was made; by `checkKey`. */
+  readonly baseline: Map<string, CheckResult['status']>;
 }
 
 /** Eight random bytes behind a date: sorts by time, and cannot be guessed. */
@@ -61,7 +74,7 @@ async function runBatch(
   play: CompiledPlay,
   hosts: readonly HostRun[],
 ): Promise<'ok' | 'failed'> {
-  const ready = hosts.filter((host) => host.probe !== null && host.status !== 'failed');
+  const ready = hosts.filter((host) => host.probe !== null && !host.error);
   await Promise.all(
     ready.filter((host) => host.stale).map((host) => context.limit(() => reprobe(context, host))),
   );
@@ -85,7 +98,44 @@ async function runBatch(
   return settled === 'ok' ? whole() : settled;
 }
 
-/** probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake. */
+/** Hosts that a failed batch failed for; where none of them is at fault, nobody knows better than: all put back. */
+function atFault(batch: readonly HostRun[]): readonly HostRun[] {
+  const failed = batch.filter((host) => host.error);
+  const own = failed.filter((host) => host.cause === undefined);
+  return own.length > 0 ? own : failed;
+}
+
+/** Play by play and batch by batch, until more hosts have failed than may. */
+async function runPlays(context: Context, begin: boolean): Promise<void> {
+  const { compiled, options, runs, emit, signal } = context;
+  const failed = new Set<HostRun>();
+  let stopped = !begin;
+  for (const play of compiled.plays) {
+    for (const [index, batch] of play.batches.entries()) {
+      const hosts = batch.flatMap((name) => runs.get(name) ?? []);
+      if (stopped) {
+        hosts.filter((host) => host.status === 'ok').forEach((host) => (host.status = 'skipped'));
+        continue;
+      }
+      emit({
+        type: 'play-started',
+        play: play.name,
+        hosts: batch,
+        batch: index + 1,
+        batches: play.batches.length,
+      });
+      if ((await runBatch(context, play, hosts)) === 'ok') continue;
+      const blamed = atFault(hosts);
+      blamed.forEach((host) => failed.add(host));
+      stopped = signal?.aborted === true || blamed.length === 0 || failed.size > (options.maxFail ?? 0);
+    }
+  }
+}
+
+/**
+ * probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake; throws a
+ * `ProblemList` before anybody is contacted when `options.plan` is not one for these hosts.
+ */
 export async function run(
   compiled: Compiled,
   options: RunOptions,
@@ -103,7 +153,16 @@ export async function run(
       return [[name, host]];
     }),
   );
-  const context: Context = { ...dependencies, runId, options, runs, compiled, limit: pLimit(options.forks) };
+  const context: Context = {
+    ...dependencies,
+    runId,
+    options,
+    runs,
+    compiled,
+    limit: pLimit(options.forks),
+    baseline: new Map(),
+  };
+  if (options.plan) holdAgainstCompiled(options.plan, compiled);
   emit({
     type: 'run-started',
     runId,
@@ -118,25 +177,16 @@ export async function run(
       type: 'warning',
       message: '--no-rollback: nothing on a host takes a change back when it cannot be reached any more',
     });
+  let plan: SavedPlan | undefined;
   try {
     await probeAll(context);
-    let stopped = false;
-    for (const play of compiled.plays) {
-      for (const [index, batch] of play.batches.entries()) {
-        const hosts = batch.flatMap((name) => runs.get(name) ?? []);
-        if (stopped) {
-          hosts.filter((host) => host.status === 'ok').forEach((host) => (host.status = 'skipped'));
-          continue;
-        }
-        emit({
-          type: 'play-started',
-          play: play.name,
-          hosts: batch,
-          batch: index + 1,
-          batches: play.batches.length,
-        });
-        stopped = (await runBatch(context, play, hosts)) === 'failed';
-      }
+    const moved = options.plan ? movedHosts(context, options.plan) : new Map<HostRun, unknown>();
+    const unread = compiled.hosts.some((name) => runs.get(name)?.error);
+    await runPlays(context, options.check || !options.plan || (moved.size === 0 && !unread));
+    if (options.check && !dependencies.signal?.aborted) plan = savedPlan(context);
+    for (const [host, error] of moved) {
+      host.fail('failed', error);
+      if (host.error) emit({ type: 'host-failed', host: host.name, error: host.error });
     }
   } finally {
     await Promise.all([...runs.values()].map((host) => host.closeAll()));
@@ -145,5 +195,5 @@ export async function run(
   const exitCode = exitCodeOf(hosts, options.check);
   hosts.forEach((report) => emit({ type: 'host-finished', host: report.name, report }));
   emit({ type: 'run-finished', exitCode, hosts });
-  return { runId, hosts, exitCode };
+  return { runId, hosts, exitCode, ...(plan ? { plan } : {}) };
 }

@@ -67,15 +67,15 @@ async function rereadHost(
   }
 }
 
-function earlier(context: Context, check: Check): CheckResult['baseline'] {
-  const owner = check.from === CONTROLLER ? context.compiled.hosts[0] : check.from;
-  return context.runs.get(owner ?? '')?.checks.get(checkKey(check))?.status ?? null;
-}
-
 /** Asks every check of the play again, from wherever it is asked. */
-async function verify(context: Context, play: CompiledPlay, changed: readonly HostRun[]): Promise<Verdict> {
+async function verify(
+  context: Context,
+  play: CompiledPlay,
+  changed: readonly HostRun[],
+): Promise<{ verdict: Verdict; results: readonly CheckResult[] }> {
   const checks = asked(play.checks, ['always', 'change']);
   const vantages = [...new Set([...changed.map((host) => host.name), ...checks.map((check) => check.from)])];
+  const all: CheckResult[] = [];
   const verdicts = await Promise.all(
     vantages.map(async (name): Promise<Verdict> => {
       const own = checks.filter((check) => check.from === name);
@@ -91,9 +91,10 @@ async function verify(context: Context, play: CompiledPlay, changed: readonly Ho
       }
       const results = own.map((check, index) => ({
         check,
-        result: judge(check, answers[index] ?? null, earlier(context, check)),
+        result: judge(check, answers[index] ?? null, context.baseline.get(checkKey(check)) ?? null),
       }));
       results.forEach(({ result }) => keep(context, result));
+      all.push(...results.map(({ result }) => result));
       const broken = results.find(({ check, result }) => mustRevert(check, result));
       if (verdict.reason !== null || !broken) return verdict;
       const { result } = broken;
@@ -103,7 +104,7 @@ async function verify(context: Context, play: CompiledPlay, changed: readonly Ho
       };
     }),
   );
-  return verdicts.find((verdict) => verdict.reason !== null) ?? fine;
+  return { verdict: verdicts.find((verdict) => verdict.reason !== null) ?? fine, results: all };
 }
 
 /** Verifies a batch that was applied, then confirms it; if one host or check fails, the whole batch is put back. */
@@ -114,12 +115,15 @@ export async function settleBatch(
 ): Promise<'ok' | 'failed'> {
   const applied = batch.filter((host) => host.transaction !== null);
   const failed = batch.find((host) => host.transaction === null);
-  const verdict = failed
-    ? { reason: `${failed.name} of the same batch failed`, culprit: failed.name }
+  const nothing = (reason: string, culprit: string | null) => ({ verdict: { reason, culprit }, results: [] });
+  const { verdict, results } = failed
+    ? nothing(`${failed.name} of the same batch failed`, failed.name)
     : context.signal?.aborted
-      ? { reason: 'the run was interrupted', culprit: null }
+      ? nothing('the run was interrupted', null)
       : await verify(context, play, applied);
   if (verdict.reason === null) {
+    // Only what stays is a baseline for the batches after it.
+    results.forEach((result) => context.baseline.set(checkKey(result), result.status));
     await Promise.all(
       applied.map((host) => context.limit(() => host.timed('confirm', () => confirmHost(context, host)))),
     );

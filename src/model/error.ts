@@ -8,7 +8,7 @@ export interface Place {
 /**
  * Every way a run can go wrong that a person can do something about, and the exit code it leads to
  * (the table of docs/cli.md): 5 nothing was contacted, 4 unreachable, 2 the host failed and is as it was before,
- * 3 a person is needed, 6 another run is at work there, 1 our own fault.
+ * 3 a person is needed, 6 another run is at work there or the plan is stale, 1 our own fault.
  */
 export const ERROR_EXIT_CODES = {
   usage: 5,
@@ -30,6 +30,7 @@ export const ERROR_EXIT_CODES = {
   'lab-not-up': 4,
   'sudo-refused': 2,
   'host-unsupported': 2,
+  lockout: 2,
   'probe-failed': 2,
   'rules-refused': 2,
   'apply-failed': 2,
@@ -38,6 +39,7 @@ export const ERROR_EXIT_CODES = {
   'confirmed-too-late': 2,
   locked: 6,
   'transaction-pending': 6,
+  'plan-stale': 6,
   'check-failed': 2,
   'connection-lost': 2,
   'command-timeout': 2,

@@ -47,12 +47,15 @@ export interface Role {
   build(context: RoleContext): RoleResult;
 }
 
+/** Hosts per batch: a number, a percentage ("25%"), or a list of these, of which the last repeats. */
+export type Serial = number | string | readonly (number | string)[];
+
 export interface Play {
   readonly name?: string;
   /** A group or host name, or several separated by commas. */
   readonly hosts: string;
-  /** Hosts per batch: a number or a percentage ("25%"). Default: all at once. */
-  readonly serial?: number | string;
+  /** Default: all at once. `--serial` goes before it. */
+  readonly serial?: Serial;
   readonly roles: readonly Role[];
   readonly checks?: readonly CheckSpec[];
   /** Laid over the hosts' own variables, top level key by key. */

@@ -31,6 +31,8 @@ export interface HostReport {
   /** Set when this host was put back because of another. */
   readonly cause?: { readonly host: string };
   readonly changes: readonly Change[];
+  /** Changes that would keep the run's own SSH out, as far as they can be foretold. */
+  readonly lockouts?: readonly { readonly resource: string; readonly sentence: string }[];
   readonly checks: readonly CheckResult[];
   readonly ssh: SshCounts;
   /** Milliseconds per phase. */

@@ -1,3 +1,5 @@
+import type { SshConnection } from './ssh-connection.ts';
+
 /** A value of one field. Lists that have no order are sorted by whoever makes them. */
 export type FieldValue = string | number | boolean | null | readonly string[];
 export type Fields = Readonly<Record<string, FieldValue>>;
@@ -45,6 +47,8 @@ export interface Facts {
   readonly sshPort: number | null;
   /** The address the SSH connection comes from, if known. */
   readonly sshClient: string | null;
+  /** The whole of it: both addresses, both ports, the NIC. Null = the run does not come by SSH. */
+  readonly ssh: SshConnection | null;
   /** A global IPv6 default route exists: traffic may bypass IPv4 rules. */
   readonly ipv6Route: boolean;
 }
@@ -84,10 +88,27 @@ export interface ResourceChange {
   readonly changes: readonly Change[];
   readonly apply: Transition;
   readonly revert: Transition;
+  /** Why the run's own SSH would not come in any more, naming the rule or zone: "zone public accepts no …". */
+  readonly lockout?: string;
   /** For `--diff`: whole texts where the resource is a file. */
   readonly text?: { readonly path: string; readonly before: string | null; readonly after: string | null };
   /** Set where the change leads to a baseline: its files come from the copies that the host keeps. */
   readonly baseline?: Baseline;
+}
+
+/** A resource as another one may look at it: two zones decide together which of them a NIC is in. */
+export interface Declared {
+  readonly kind: string;
+  /** What was given to the function of that kind; its type is known to the kind alone. */
+  readonly props?: unknown;
+}
+
+/** What else is known of a host when one of its resources is planned. */
+export interface Surroundings {
+  /** What else is declared for the host. */
+  readonly others?: readonly Declared[];
+  /** The host's record of what the resource was before it was first changed; null = none. */
+  readonly baseline?: Baseline | null;
 }
 
 /** A resource is plain data and pure functions; the engine knows nothing else about it. */
@@ -103,10 +124,12 @@ export interface Resource {
   probeMore?(output: ProbeOutput): string | null;
   /** Packages are installed before everything else and are not reverted. */
   readonly phase: 'package' | 'main';
+  /** As it was declared, for `Declared`. */
+  readonly props?: unknown;
   /** Declared to be as its baseline says: the host's record of that is read with it, and handed to `plan`. */
   readonly toBaseline?: true;
   /** Desired minus actual; null when nothing differs. */
-  plan(output: ProbeOutput, facts: Facts, baseline?: Baseline | null): ResourceChange | null;
+  plan(output: ProbeOutput, facts: Facts, around?: Surroundings): ResourceChange | null;
   /** The same, with what a baseline says in the place of what is declared. */
   planBack(output: ProbeOutput, facts: Facts, baseline: Baseline): ResourceChange | null;
   /** What a baseline would keep of the host as it is; null = nothing to keep. */

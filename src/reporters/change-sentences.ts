@@ -35,6 +35,9 @@ export function sentencesOf({ changes }: ResourceChange): string[] {
   });
 }
 
+/** The forecast that a change keeps us out, as a line below it. */
+export const lockoutOf = (lockout: string): string => `would lock us out: ${oneLine(lockout)}`;
+
 /** `firewalld-zone:public` as a person says it. */
 export const titleOf = (resource: string): string => oneLine(resource.replace(':', ' '));
 

@@ -1,11 +1,18 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { SavedPlan } from '../model/plan.ts';
 import type { Report } from '../model/report.ts';
 
-/** Writes a report whole or not at all. It may name addresses and rules of a network: readable by its owner only. */
-export function writeJsonReport(file: string, report: Report): void {
+/** Writes a file whole or not at all. It may name addresses and rules of a network: readable by its owner only. */
+function writePrivately(file: string, value: unknown): void {
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
   renameSync(temporary, file);
 }
+
+/** `--report FILE.json` */
+export const writeJsonReport = (file: string, report: Report): void => writePrivately(file, report);
+
+/** `--check --out FILE` */
+export const writePlan = (file: string, plan: SavedPlan): void => writePrivately(file, plan);

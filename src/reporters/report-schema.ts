@@ -77,7 +77,15 @@ const host = object(
       description: 'Milliseconds per phase',
     },
   },
-  { cause: object(['host'], { host: text }), error },
+  {
+    cause: object(['host'], { host: text }),
+    lockouts: {
+      type: 'array',
+      items: object(['resource', 'sentence'], { resource: text, sentence: text }),
+      description: 'Changes that would keep the SSH connection of the run out',
+    },
+    error,
+  },
 );
 
 /** JSON Schema (2020-12) of the file that `--report FILE.json` writes; printed by `provision schema report`. */

@@ -2,6 +2,7 @@ import { differences, exists } from '../model/difference.ts';
 import type {
   Baseline,
   Change,
+  Declared,
   Facts,
   FieldDifference,
   ProbeOutput,
@@ -25,6 +26,14 @@ export interface Ends<S extends State> {
   readonly text: string | null;
 }
 
+/** What else is known when a forecast is made. */
+export interface ForecastInput {
+  /** What the resource's own probe printed. */
+  readonly output: ProbeOutput;
+  /** What else is declared for the host. */
+  readonly others: readonly Declared[];
+}
+
 /** What one kind of resource has to say; everything else is generic. All of it is pure. */
 export interface ResourceDefinition<Props, S extends State> {
   readonly kind: string;
@@ -46,6 +55,11 @@ export interface ResourceDefinition<Props, S extends State> {
    * of the baseline's file.
    */
   readonly recoverable?: (baseline: S, now: S, text: string | null) => S;
+  /**
+   * Why the SSH connection of the run (`facts.ssh`) would be dropped or misrouted once the host is `to`: a sentence
+   * that names the rule or zone. Null = it would not, or nobody can tell.
+   */
+  readonly lockout?: (to: S, facts: Facts, props: Props, around: ForecastInput) => string | null;
   readonly phase?: 'package' | 'main';
 }
 
@@ -90,11 +104,16 @@ export function defineResource<Props, S extends State>(
       declared: Object.values(props as object).some((value) => typeof value === 'function')
         ? null
         : JSON.stringify(props),
+      props,
       probe: definition.probe(props),
       phase,
       ...(skipped ? { skipped: (output: ProbeOutput) => skipped(output, props) } : {}),
-      plan: (output, facts) =>
-        way(definition.parse(output, props), definition.desired(props, facts), textOf(output, facts)),
+      plan(output, facts, { others = [] } = {}) {
+        const to = definition.desired(props, facts);
+        const change = way(definition.parse(output, props), to, textOf(output, facts));
+        const lockout = change && definition.lockout?.(to, facts, props, { output, others });
+        return lockout ? { ...change, lockout } : change;
+      },
       planBack(output, facts, baseline) {
         const now = definition.parse(output, props);
         const before = baseline.state as S;

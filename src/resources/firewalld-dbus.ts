@@ -1,4 +1,4 @@
-import type { Fields, FieldValue } from '../model/resource.ts';
+import type { Fields, FieldValue, ProbeOutput } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 
 const NAME = 'org.fedoraproject.FirewallD1';
@@ -12,6 +12,39 @@ export const readRuntime = (kind: 'zone' | 'policy', name: string): string => {
   const method = kind === 'zone' ? 'getZoneSettings2' : 'getPolicySettings';
   return sh`busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${`${NAME}.${kind}`} ${method} s ${name} 2>/dev/null || true`;
 };
+
+/**
+ * Shell text that prints, on one line and with tabs between them, the runtime settings of a zone or policy, which zone
+ * holds which interfaces and sources now, and the default zone (firewalld.conf(5); `public` when it is not said).
+ */
+export const readLive = (kind: 'zone' | 'policy', name: string): string =>
+  [
+    `printf '%s\\t%s\\t%s\\n' "$(${readRuntime(kind, name)})"`,
+    `"$(busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${NAME}.zone getActiveZones 2>/dev/null)"`,
+    `"$(sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null)"`,
+  ].join(' ');
+
+/** The words of that line; tabs inside are escaped by JSON. */
+const liveWords = ({ stdout }: ProbeOutput): string[] => (stdout.split('\n', 1)[0] ?? '').split('\t');
+
+/** The runtime settings, for `runtimeFields`. */
+export const runtimeLine = (output: ProbeOutput): string => liveWords(output)[0] ?? '';
+
+export const defaultZone = (output: ProbeOutput): string => liveWords(output)[2]?.trim() || 'public';
+
+/** Zones that hold an interface or a source, now; none when firewalld does not run. */
+export function activeZones(
+  output: ProbeOutput,
+): { zone: string; interfaces: readonly string[]; sources: readonly string[] }[] {
+  const line = liveWords(output)[1] ?? '';
+  if (!line.startsWith('{')) return [];
+  const answer = JSON.parse(line) as { data?: readonly Record<string, Record<string, unknown>>[] };
+  return Object.entries(answer.data?.[0] ?? {}).map(([zone, held]) => ({
+    zone,
+    interfaces: lists(held['interfaces']),
+    sources: lists(held['sources']),
+  }));
+}
 
 type Setting = { readonly data: unknown };
 

@@ -3,7 +3,8 @@ import type { Facts, FieldDifference, Fields, Handler, ProbeOutput, Resource } f
 import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
-import { readRuntime, runtimeFields } from './firewalld-dbus.ts';
+import { readLive, runtimeFields, runtimeLine } from './firewalld-dbus.ts';
+import { policyLockout, zoneLockout } from './firewalld-lockout.ts';
 import { describeFirewalld } from './firewalld-words.ts';
 import { policyFromXml, zoneFromXml } from './firewalld-xml.ts';
 
@@ -22,6 +23,7 @@ interface FirewalldState {
 type Kind = 'zone' | 'policy';
 
 const FROM_XML = { zone: zoneFromXml, policy: policyFromXml } as const;
+const LOCKOUT = { zone: zoneLockout, policy: policyLockout } as const;
 const DIRECTORY = { zone: 'zones', policy: 'policies' } as const;
 const FIELDS: Readonly<Record<Kind, readonly string[]>> = {
   zone: Object.keys(zoneFromXml('<zone/>')),
@@ -87,11 +89,10 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
       const fields = FROM_XML[kind](xml(facts));
       return { live: fields, saved: fields };
     },
-    // One line of JSON (empty when firewalld does not run), then the file.
-    probe: ({ name }) =>
-      `printf '%s\\n' "$(${readRuntime(kind, name)})"\n${readFile(firewalldFile(kind, name))}`,
+    // One line of what is live (empty words when firewalld does not run), then the file.
+    probe: ({ name }) => `${readLive(kind, name)}\n${readFile(firewalldFile(kind, name))}`,
     parse: (output) => ({
-      live: runtimeFields(output.stdout.slice(0, output.stdout.indexOf('\n')), FIELDS[kind], kind),
+      live: runtimeFields(runtimeLine(output), FIELDS[kind], kind),
       saved: savedFields(kind, fileText(output)),
     }),
     transition: ({ from, to, text }, { name }) => {
@@ -112,6 +113,7 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
       return { live, saved: before.saved };
     },
     sentence: (difference: FieldDifference, { name }) => describeFirewalld(kind, name, difference),
+    lockout: (to, facts, props, around) => LOCKOUT[kind](to.saved, facts, props, around),
     text: (output, { name, xml }, facts) => ({
       path: firewalldFile(kind, name),
       before: fileText(output),

@@ -12,7 +12,7 @@ export const onlyWhere = (condition: string, resource: Resource): Resource => ({
   ...resource,
   declared: resource.declared === null ? null : `${condition}\n${resource.declared}`,
   probe: `if ! { ${condition}; }; then echo '${ELSEWHERE}'; exit 0; fi\n${resource.probe}`,
-  plan: (output, facts, baseline) => (isElsewhere(output) ? null : resource.plan(output, facts, baseline)),
+  plan: (output, facts, around) => (isElsewhere(output) ? null : resource.plan(output, facts, around)),
   planBack: (output, facts, baseline) =>
     isElsewhere(output) ? null : resource.planBack(output, facts, baseline),
   baseline: (output, facts) => (isElsewhere(output) ? null : resource.baseline(output, facts)),

@@ -9,7 +9,9 @@ import type {
   ResourceChange,
   Transition,
   ProbeOutput,
+  Facts,
 } from '../model/resource.ts';
+import type { SshConnection } from '../model/ssh-connection.ts';
 import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
 import { asSaveFile, fieldsOf, translated } from './rules-canonical.ts';
@@ -25,6 +27,8 @@ export interface RulesProps {
   readonly engine: Backend | 'auto';
   /** The whole text for nft(8), with the table `ip provision`; null = nothing of ours. */
   readonly nftables: string | null;
+  /** Why the SSH connection of a run would not come in once these are loaded, naming the rule; null = it would. */
+  readonly lockout?: (ssh: SshConnection) => string | null;
   /** The whole text for iptables-restore(8), with chains PROVISION-*; null = nothing of ours. */
   readonly iptables: string | null;
 }
@@ -253,14 +257,16 @@ export function rules(props: RulesProps): Resource {
       nftables: wantedOf(props.nftables, whole),
       iptables: wantedOf(props.iptables, whole),
     });
-  const plan = ({ stdout }: ProbeOutput): ResourceChange | null => {
+  const plan = ({ stdout }: ProbeOutput, { ssh }: Facts): ResourceChange | null => {
     const seen = parse(stdout, props);
-    return seen && planned(props, seen);
+    const change = seen && planned(props, seen);
+    const lockout = change && ssh && props.lockout?.(ssh);
+    return lockout ? { ...change, lockout } : change;
   };
   return {
     id: `rules:${props.name}`,
     kind: 'rules',
-    declared: JSON.stringify(props),
+    declared: JSON.stringify({ ...props, lockout: null }),
     phase: 'main',
     probe: reading(false),
     probeMore: ({ stdout }) => (stdout.startsWith('ask') ? reading(true) : null),

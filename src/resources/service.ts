@@ -1,4 +1,5 @@
 import type { Fields } from '../model/resource.ts';
+import type { SshConnection } from '../model/ssh-connection.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 
@@ -26,6 +27,16 @@ const atBoot = (steps: readonly string[]): string[] =>
     if (step.startsWith("systemctl 'start'")) return [];
     return [step.replace(/^systemctl 'stop'/, "systemctl --no-block 'stop'")];
   });
+
+/** sshd is `ssh` on Debian, `sshd` elsewhere and as its alias. */
+function lockout({ live, saved }: ServiceState, name: string, ssh: SshConnection | null): string | null {
+  if (ssh === null || !['ssh.service', 'sshd.service'].includes(unit(name))) return null;
+  if (live && live['running'] !== true)
+    return `service ${name}, which answers this SSH connection, would be stopped`;
+  return saved['enabled'] === true
+    ? null
+    : `service ${name}, which answers this SSH connection, would not start at the next boot`;
+}
 
 /** systemctl(1): `show` answers for unknown units too (LoadState=not-found). */
 export const service = defineResource<ServiceProps, ServiceState>({
@@ -60,6 +71,7 @@ export const service = defineResource<ServiceProps, ServiceState>({
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
     return { steps, atBoot: atBoot(steps) };
   },
+  lockout: (to, { ssh }, { name }) => lockout(to, name, ssh),
   sentence: ({ field, before }, { name }) => {
     const words: Record<string, [string, string]> = {
       running: ['is running', 'is not running'],

@@ -2,9 +2,11 @@ import type { RoleContext } from '../model/playbook.ts';
 import type { Handler, Resource } from '../model/resource.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Host } from '../model/host.ts';
+import type { SshConnection } from '../model/ssh-connection.ts';
 import { file, onlyWhere, packageInstalled, rules, service } from '../resources/index.ts';
 import { loaderFile, PREFERS_NFTABLES } from '../resources/rules-shell.ts';
 import { iptablesData } from './iptables.ts';
+import { natLockout } from './nat-lockout.ts';
 import { natRules } from './nat-rules.ts';
 import { nftablesData } from './nftables.ts';
 import type { HostVariables } from './variables/index.ts';
@@ -54,6 +56,7 @@ export function natByRules(vars: HostVariables, absent: boolean, { template }: R
     rules({
       name: NAME,
       engine,
+      ...(absent ? {} : { lockout: (ssh: SshConnection) => natLockout(wanted, ssh) }),
       nftables: absent || engine === 'iptables' ? null : template('nftables/nat.nft', nftablesData(wanted)),
       iptables: absent || engine === 'nftables' ? null : template('iptables/nat.rules', iptablesData(wanted)),
     }),

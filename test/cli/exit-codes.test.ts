@@ -227,6 +227,23 @@ export default playbook('gateway', [play({ hosts: 'all', roles: [natGateway()] }
     ['an ssh_config that is not there', 'usage', ['-F', 'nowhere'], () => undefined],
     ['--forks 0', 'usage', ['--forks', '0'], () => undefined],
     ['--timeout soon', 'usage', ['--timeout', 'soon'], () => undefined],
+    ...['0', '0%', '101%', 'all', '1,,2', '-1', ''].map((value): [string, string, string[], () => void] => [
+      `--serial ${value}`,
+      'usage',
+      [`--serial=${value}`],
+      () => undefined,
+    ]),
+    ['--max-fail -1', 'usage', ['--max-fail=-1'], () => undefined],
+    ['--max-fail some', 'usage', ['--max-fail', 'some'], () => undefined],
+    ['--max-fail 25%', 'usage', ['--max-fail', '25%'], () => undefined],
+    ['--out without --check', 'usage', ['--out', 'plan.json'], () => undefined],
+    ['--out in the place of a directory', 'usage', ['--check', '--out', '.'], () => undefined],
+    [
+      'a serial of the playbook that is no size',
+      'playbook',
+      [],
+      playbook(playbookOf('mark(host.name)', { play: 'serial: [1, "some"]' })),
+    ],
   ])('%s', async (_name, code, flags, prepare) => {
     const host = await network.host();
     const project = projectFor(network, { db1: host }, MARKS);

@@ -34,6 +34,7 @@ const FACTS: Facts = {
   os: { id: 'debian', like: [], version: '12' },
   sshPort: 22,
   sshClient: '198.18.0.2',
+  ssh: { client: '198.18.0.2', clientPort: 50022, address: '172.31.0.2', port: 22, nic: 'eth0' },
   ipv6Route: false,
 };
 

@@ -60,7 +60,7 @@ function transaction(resources: readonly Resource[], id: string, by?: string): T
   const changes = resources.flatMap((resource) => {
     const output = read.outputs.get(resource.id);
     const baseline = read.baselines.get(resource.id) ?? null;
-    return (output && resource.plan(output, read.facts, baseline)) ?? [];
+    return (output && resource.plan(output, read.facts, { baseline })) ?? [];
   });
   return {
     id,

@@ -3,12 +3,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { compile } from '../../src/engine/compile.ts';
 import { run } from '../../src/engine/run.ts';
-import type { RunResult } from '../../src/engine/run.ts';
+import type { RunOptions, RunResult } from '../../src/engine/run.ts';
 import type { Check } from '../../src/model/check.ts';
 import { ProvisionError } from '../../src/model/error.ts';
 import type { RunEvent } from '../../src/model/event.ts';
 import type { Host, Inventory } from '../../src/model/host.ts';
-import type { Play } from '../../src/model/playbook.ts';
+import type { Play, Serial } from '../../src/model/playbook.ts';
 import type { Resource } from '../../src/model/resource.ts';
 import type { Target, Transport } from '../../src/model/transport.ts';
 import { defineResource } from '../../src/resources/index.ts';
@@ -30,14 +30,14 @@ export interface DirectoryHosts {
   cutFrom(host: string, connection: number): void;
   run(
     plays: readonly Play[],
-    options?: { check?: boolean; limit?: string; confirmTimeout?: number },
+    options?: Partial<RunOptions> & { limit?: string; serial?: Serial },
   ): Promise<RunResult & { events: RunEvent[] }>;
   close(): void;
 }
 
-/** A file that must be there; `breaks` is a second file that appears with it. */
+/** A file that must be there; `breaks` is a second file that appears with it; `lockout` is what it is said to do. */
 export const flag = defineResource<
-  { name: string; breaks?: string; step?: string },
+  { name: string; breaks?: string; step?: string; lockout?: string },
   { saved: { there: boolean } | null }
 >({
   kind: 'flag',
@@ -45,6 +45,7 @@ export const flag = defineResource<
   desired: () => ({ saved: { there: true } }),
   probe: ({ name }) => `test -e "$HOST/${name}" && echo there`,
   parse: ({ stdout }) => (stdout.trim() === 'there' ? { saved: { there: true } } : { saved: null }),
+  lockout: (_to, _facts, { lockout }) => lockout ?? null,
   transition: ({ to }, { name, breaks, step }) => {
     const files = [name, ...(breaks ? [breaks] : [])].map((file) => `"$HOST/${file}"`).join(' ');
     return { steps: to.saved === null ? [`rm -f ${files}`] : [step ?? `touch ${files}`] };
@@ -122,7 +123,7 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
       return existsSync(kept) ? readdirSync(kept).sort() : [];
     },
     cutFrom: (name, connection) => cuts.set(name, connection),
-    async run(plays, { check = false, limit, confirmTimeout = 5 } = {}) {
+    async run(plays, { limit, serial, ...options } = {}) {
       connections.clear();
       const events: RunEvent[] = [];
       const compiled = compile({
@@ -131,11 +132,12 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
         render: () => '',
         select,
         limit,
+        serial,
         override: (name, vars) => ({ ...name.vars, ...vars }),
       });
       const result = await run(
         compiled,
-        { check, forks: 5, confirmTimeout, rollback: false },
+        { check: false, forks: 5, confirmTimeout: 5, rollback: false, ...options },
         {
           targets,
           transport,

@@ -77,7 +77,23 @@ describe('probe script', () => {
       sshPort: 2222,
       sshClient: '198.18.0.2',
     });
-    expect(probe([], [], { SSH_CONNECTION: '' }).facts).toMatchObject({ sshPort: null, sshClient: null });
+    expect(probe([], [], { SSH_CONNECTION: '' }).facts).toMatchObject({
+      sshPort: null,
+      sshClient: null,
+      ssh: null,
+    });
+  });
+
+  it('learns which NIC it came to: here that of the loopback', () => {
+    const { facts } = probe([], [], { SSH_CONNECTION: '127.0.0.1 50022 127.0.0.1 22' });
+    expect(facts.ssh).toEqual({
+      client: '127.0.0.1',
+      clientPort: 50022,
+      address: '127.0.0.1',
+      port: 22,
+      nic: 'lo',
+    });
+    expect(facts.os.id).not.toBe('');
   });
 
   it('a host that prints our frames cannot forge them: it does not know the word', () => {

@@ -132,7 +132,14 @@ describe('what is rendered', () => {
       checks: [],
       warnings: [],
     };
-    const compiled: Compiled = { playbook: 'p', plays: [play], hosts: ['h1'], vantages: [], warnings: [] };
+    const compiled: Compiled = {
+      playbook: 'p',
+      plays: [play],
+      hosts: ['h1'],
+      vantages: [],
+      leftOut: [],
+      warnings: [],
+    };
     return renderedHosts(compiled, inventory)[0]?.files;
   };
 

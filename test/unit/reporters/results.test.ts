@@ -173,3 +173,30 @@ describe('errors of a run', () => {
     expect(problemSection(many, true, 80, colours)).toHaveLength(102);
   });
 });
+
+describe('a change that would lock us out', () => {
+  const LOCKOUT = 'zone public, where SSH arrives: nothing accepts 22/tcp\u001b[31m';
+  const events = fakeRun({ hosts: 1, changes: 1, check: true }).map((event) =>
+    event.type === 'host-planned'
+      ? { ...event, changes: event.changes.map((change) => ({ ...change, lockout: LOCKOUT })) }
+      : event,
+  );
+  const of = (reporter: (out: (line: string) => void) => Emit): string[] => {
+    const lines: string[] = [];
+    events.forEach(reporter((line) => lines.push(line)));
+    return lines.filter((line) => line.includes('!'));
+  };
+
+  it('is said below its change, on a terminal and in lines', () => {
+    expect(
+      of((out) => summaryReporter({ width: () => 200, verbosity: 0, diff: false, colours, out })),
+    ).toEqual([expect.stringMatching(/^ {2}! would lock us out: zone public, .* accepts 22\/tcp/)]);
+    const [line = ''] = of((out) => resultLines({ quiet: true, diff: false, colours, out }));
+    expect(line).toMatch(/^gw1 +! would lock us out: zone public, /);
+    expect(line).not.toContain('\u001b');
+  });
+
+  it('control: no other change says so', () => {
+    expect(results({ hosts: 1, changes: 3 }).filter((line) => line.includes('!'))).toEqual([]);
+  });
+});

@@ -17,7 +17,7 @@ const kept = (resource: Resource, output: ProbeOutput): Baseline =>
   JSON.parse(JSON.stringify(resource.baseline(output, facts))) as Baseline;
 
 const back = (resource: Resource, from: ProbeOutput, to: ProbeOutput): ResourceChange | null =>
-  toBaseline(resource).plan(from, facts, kept(resource, to));
+  toBaseline(resource).plan(from, facts, { baseline: kept(resource, to) });
 
 const out = (stdout: string): ProbeOutput => ({ stdout, code: 0 });
 
@@ -33,7 +33,7 @@ describe('a resource that returns to its baseline', () => {
 
   it('without a baseline does nothing, whatever the host is like', () => {
     for (const output of [ours, theirs, out('absent\n')]) {
-      expect(toBaseline(motd).plan(output, facts, null)).toBeNull();
+      expect(toBaseline(motd).plan(output, facts, { baseline: null })).toBeNull();
       expect(toBaseline(motd).plan(output, facts)).toBeNull();
     }
     // Control: the resource itself has something to do there.
@@ -180,8 +180,8 @@ describe('sysctl on its way back', () => {
       content: null,
     });
     const before = kept(parameters, read([0, 1], []));
-    expect(toBaseline(now).plan(read([0, 0], []), facts, before)).toBeNull();
-    expect(toBaseline(now).plan(read([1, 0], []), facts, before)?.apply.steps).toEqual([
+    expect(toBaseline(now).plan(read([0, 0], []), facts, { baseline: before })).toBeNull();
+    expect(toBaseline(now).plan(read([1, 0], []), facts, { baseline: before })?.apply.steps).toEqual([
       `printf '%s\\n' '0' > '${FORWARD}'`,
     ]);
   });
