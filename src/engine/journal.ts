@@ -1,9 +1,10 @@
 import type { Session, Target } from '../model/transport.ts';
 import { decode, frameFunctions, framedLines, newNonce, textAndCode } from './frame.ts';
+import { LOCK_FUNCTIONS, lockSetting, parseLock, recordIn } from './lock.ts';
+import type { HostLock } from './lock.ts';
 import { runScript } from './remote-shell.ts';
 import { PLACES } from './transaction-shell.ts';
 import type { Places } from './transaction-shell.ts';
-import { sh } from '../shell/quote.ts';
 
 /** One line of a host's journal: a run that changed it, and how that ended. */
 export interface JournalEntry {
@@ -14,38 +15,34 @@ export interface JournalEntry {
   readonly record: Readonly<Record<string, unknown>>;
 }
 
-export interface HostJournal {
-  /** Who is preparing or applying a change at this moment. */
-  readonly holder: Readonly<Record<string, unknown>> | null;
-  /** A change that is neither confirmed nor taken back. */
-  readonly pending: Readonly<Record<string, unknown>> | null;
+export interface HostJournal extends HostLock {
   /** Newest first. */
   readonly entries: readonly JournalEntry[];
 }
 
 const TIMEOUT_MS = 30_000;
 
-const script = ({ state, run }: Places, nonce: string, lines: number): string =>
+const script = (places: Places, nonce: string, lines: number): string =>
   [
     frameFunctions(nonce),
-    sh`holder() { [ -e ${`${run}/lock`} ] && ! flock -n ${`${run}/lock`} true && cat ${`${run}/holder`}; }`,
-    sh`pending() { for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do [ ! -e "$p" ] || cat "$p"; done; }`,
-    sh`journal() { tail -n ${lines} ${`${state}/journal`}; }`,
-    'main() { mark begin; section holder holder; section pending pending; section journal journal; mark end; }',
+    lockSetting(places),
+    LOCK_FUNCTIONS,
+    `journal() { tail -n ${lines} "$STATE/journal"; }`,
+    'main() { mark begin; tell_lock; section journal journal; mark end; }',
     'main </dev/null',
     '',
   ].join('\n');
 
 /** A line that was cut off, or is not ours, counts as none. */
-function parsed<T>(text: string): T | null {
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return null;
-  }
+function entryIn(line: string): JournalEntry[] {
+  const { ending, reason, endedAt, record } = recordIn(line) ?? {};
+  const kept = recordIn(JSON.stringify(record ?? null));
+  return kept
+    ? [{ ending: String(ending), reason: String(reason), endedAt: String(endedAt), record: kept }]
+    : [];
 }
 
-/** Reads what a host remembers of its last `lines` changes. Changes nothing. */
+/** Reads what a host remembers of its last `lines` changes, and what stands there unended. Changes nothing. */
 export async function readJournal(
   session: Session,
   target: Target,
@@ -56,13 +53,7 @@ export async function readJournal(
   const { stdout } = await runScript(session, target, script(places, nonce, lines), nonce, {
     timeoutMs: TIMEOUT_MS,
   });
-  const frames = new Map(framedLines(stdout, nonce).map(([name = '', ...rest]) => [name, rest]));
-  const read = (name: string): string => {
-    const [length, payload] = frames.get(name) ?? [];
-    return textAndCode(decode(length, payload)).stdout;
-  };
-  const entries = read('journal')
-    .split('\n')
-    .flatMap((line) => parsed<JournalEntry>(line) ?? []);
-  return { holder: parsed(read('holder')), pending: parsed(read('pending')), entries: entries.toReversed() };
+  const [, length, payload] = framedLines(stdout, nonce).find(([name]) => name === 'journal') ?? [];
+  const entries = textAndCode(decode(length, payload)).stdout.split('\n').flatMap(entryIn);
+  return { ...parseLock(stdout, nonce), entries: entries.toReversed() };
 }

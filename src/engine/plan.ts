@@ -1,6 +1,7 @@
 import { isProvisionError, ProvisionError } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { holderIn } from './apply.ts';
+import { stuckHint } from './take-back.ts';
 import type { CompiledPlay } from './compile.ts';
 import type { HostRun } from './host-run.ts';
 import type { Context } from './run.ts';
@@ -25,7 +26,7 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
 }
 
 /** What a host is like while a change waits for its confirmation says nothing about what it will be. */
-function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
+export function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
   const pending = host.probe?.transactions.pending;
   if (!pending || host.transaction) return;
   const holder = holderIn(pending) ?? 'another run';
@@ -42,12 +43,31 @@ function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
   );
 }
 
+/** After a way back that failed in part nobody knows what is there: nothing is changed until a person has looked. */
+function refuseWhileStuck(
+  { options, emit }: Context,
+  host: HostRun,
+  changes: readonly ResourceChange[],
+): void {
+  const stuck = host.probe?.transactions.stuck;
+  if (!stuck || host.transaction) return;
+  const message = `${host.name}: a change of ${holderIn(stuck) ?? 'another run'} could be taken back only in part.`;
+  if (changes.length > 0 && !options.check)
+    throw new ProvisionError('stuck', message, { hint: stuckHint(host.name) });
+  emit({
+    type: 'warning',
+    host: host.name,
+    message: `${message.slice(host.name.length + 2, -1)}: runs that change something are refused until provision rollback or provision lock release`,
+  });
+}
+
 /** Plans one host; a host that cannot be planned is failed and left as it is. */
 export function planHost(context: Context, play: CompiledPlay, host: HostRun): readonly ResourceChange[] {
   context.emit({ type: 'phase-started', host: host.name, phase: 'plan' });
   try {
     refuseWhilePending(context, host);
     const changes = changesOf(play, host);
+    refuseWhileStuck(context, host, changes);
     host.changes.push(...changes);
     if (changes.length > 0 && context.options.check) host.status = 'planned';
     context.emit({ type: 'host-planned', host: host.name, changes });

@@ -21,6 +21,8 @@ export interface ProbeResult {
 export interface KnownTransactions {
   /** The record of a change that is neither confirmed nor taken back. */
   readonly pending: string | null;
+  /** The record of one that was taken back only in part, and that nobody has looked at. */
+  readonly stuck: string | null;
   /** The last line of the journal. */
   readonly last: {
     readonly ending: string;
@@ -120,16 +122,17 @@ function parseFacts(text: string): Facts {
   };
 }
 
-/** One line of a pending record, one of the journal; either may be empty, and a cut-off line counts as none. */
+/** Lines of a pending record, a stuck one, the journal; any may be empty, and a cut-off line counts as none. */
 function parseTransactions(text: string): KnownTransactions {
-  const [pending = '', last = ''] = text.split('\n');
+  const [pending = '', stuck = '', last = ''] = text.split('\n');
+  const open = { pending: pending || null, stuck: stuck || null };
   try {
     return {
-      pending: pending || null,
+      ...open,
       last: last === '' ? null : (JSON.parse(last) as KnownTransactions['last']),
     };
   } catch {
-    return { pending: pending || null, last: null };
+    return { ...open, last: null };
   }
 }
 

@@ -85,17 +85,12 @@ async function runBatch(
   return settled === 'ok' ? whole() : settled;
 }
 
-/** probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake. */
-export async function run(
-  compiled: Compiled,
-  options: RunOptions,
-  dependencies: RunDependencies,
-): Promise<RunResult> {
+/** Everything a run needs, and the event that it has started. */
+export function contextFor(compiled: Compiled, options: RunOptions, dependencies: RunDependencies): Context {
   const { emit, targets } = dependencies;
   const runId = newRunId();
-  const names = [...compiled.hosts, ...compiled.vantages];
   const runs = new Map(
-    names.flatMap((name): [string, HostRun][] => {
+    [...compiled.hosts, ...compiled.vantages].flatMap((name): [string, HostRun][] => {
       const target = targets.get(name);
       if (!target) return [];
       const host = new HostRun(target);
@@ -103,7 +98,6 @@ export async function run(
       return [[name, host]];
     }),
   );
-  const context: Context = { ...dependencies, runId, options, runs, compiled, limit: pLimit(options.forks) };
   emit({
     type: 'run-started',
     runId,
@@ -113,6 +107,26 @@ export async function run(
     vantages: compiled.vantages,
   });
   compiled.warnings.forEach((message) => emit({ type: 'warning', message }));
+  return { ...dependencies, runId, options, runs, compiled, limit: pLimit(options.forks) };
+}
+
+/** How it ended, told as events too. */
+export function concluded({ runId, runs, options, emit }: Context): RunResult {
+  const hosts = [...runs.values()].map((host) => host.report());
+  const exitCode = exitCodeOf(hosts, options.check);
+  hosts.forEach((report) => emit({ type: 'host-finished', host: report.name, report }));
+  emit({ type: 'run-finished', exitCode, hosts });
+  return { runId, hosts, exitCode };
+}
+
+/** probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake. */
+export async function run(
+  compiled: Compiled,
+  options: RunOptions,
+  dependencies: RunDependencies,
+): Promise<RunResult> {
+  const context = contextFor(compiled, options, dependencies);
+  const { emit, runs } = context;
   if (!options.rollback && !options.check)
     emit({
       type: 'warning',
@@ -141,9 +155,5 @@ export async function run(
   } finally {
     await Promise.all([...runs.values()].map((host) => host.closeAll()));
   }
-  const hosts = names.flatMap((name) => runs.get(name)?.report() ?? []);
-  const exitCode = exitCodeOf(hosts, options.check);
-  hosts.forEach((report) => emit({ type: 'host-finished', host: report.name, report }));
-  emit({ type: 'run-finished', exitCode, hosts });
-  return { runId, hosts, exitCode };
+  return concluded(context);
 }

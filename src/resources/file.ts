@@ -43,12 +43,13 @@ export const file = defineResource<FileProps, FileState>({
   parse: ({ stdout }) => parse(stdout),
   transition: ({ to }, { path, notify }) => {
     const also = { ...(notify ? { handlers: [notify] } : {}), paths: [path] };
-    if (to.saved === null) return { steps: [removeFile(path)], ...also };
+    if (to.saved === null) return { writes: [removeFile(path)], steps: [], ...also };
     const { content, mode, owner, group } = to.saved;
     return {
-      steps: [
+      writes: [
         writeFile(path, String(content), { mode: String(mode), owner: String(owner), group: String(group) }),
       ],
+      steps: [],
       ...also,
     };
   },

@@ -73,9 +73,10 @@ export const sysctl = defineResource<SysctlProps, SysctlState>({
     return { live, saved: text === null ? null : parseDropIn(text) };
   },
   transition: ({ from, to, text }, { name, values }) => {
+    const writes: string[] = [];
     const steps: string[] = [];
     if (JSON.stringify(from.saved) !== JSON.stringify(to.saved)) {
-      steps.push(
+      writes.push(
         text === null ? removeFile(sysctlFile(name)) : writeFile(sysctlFile(name), text, { mode: '0644' }),
       );
     }
@@ -83,7 +84,7 @@ export const sysctl = defineResource<SysctlProps, SysctlState>({
       const [before, after] = [from.live[key] ?? null, to.live[key] ?? null];
       if (after !== null && !sameValue(before, after)) steps.push(setLive(key, after));
     }
-    return { steps, paths: [sysctlFile(name)] };
+    return { writes, steps, paths: [sysctlFile(name)] };
   },
   sentence: ({ field, layer, before, after }) =>
     `${field} is ${before === null ? 'not set' : String(before)} ${LAYER_WORDS[layer]}, should be ${after === null ? 'not set' : String(after)}`,

@@ -86,6 +86,7 @@ function scriptsOf({ plays }: Compiled): string[] {
         plan,
         confirmTimeout: 60,
         applyTimeout: 60,
+        undoTimeout: 30,
         record: { changes: changes.flatMap((change) => change.changes.map(({ sentence }) => sentence)) },
       };
       const files = filesOf(transaction);

@@ -86,13 +86,25 @@ describe('a host that fails', () => {
     expect(result.exitCode).toBe(4);
   });
 
-  it('no new connection after the change: put back over the old one', async () => {
-    hosts.cutFrom('a', 2);
+  it('no new connection after the change: put back over the old one, and said once a new one succeeds', async () => {
+    hosts.cutWhile('a', 'x');
     const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))] }]);
     expect(statuses(result)).toEqual({ a: 'reverted' });
     expect(result.hosts[0]?.error?.message).toContain('no new connection');
     expect(hosts.files('a')).toEqual([]);
     expect(result.exitCode).toBe(2);
+    // The probe's, and the one that proves that the host can be managed again.
+    expect(result.hosts[0]?.ssh.connections).toBe(2);
+  });
+
+  it('control: put back over the old one and still no new connection: a person is needed, exit 3', async () => {
+    hosts.cutFrom('a', 2);
+    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))] }]);
+    expect(statuses(result)).toEqual({ a: 'unknown' });
+    expect(result.hosts[0]?.error?.code).toBe('outcome-unknown');
+    expect(result.hosts[0]?.error?.message).toContain('It has put itself back, and still no new connection');
+    expect(hosts.files('a')).toEqual([]);
+    expect(result.exitCode).toBe(3);
   });
 
   it('still different after the change: put back', async () => {

@@ -36,6 +36,7 @@ labSupport('case 13: confirm against rollback on a real host, armed', () => {
     plan: { packages: [], changes: [change] },
     confirmTimeout: 60,
     applyTimeout: 60,
+    undoTimeout: 30,
     record: { run: String(round), who: 'race', at: 'now' },
   });
 

@@ -32,7 +32,9 @@ function parses(script: string): boolean {
 }
 
 const scripts = (change: ResourceChange): string[] => [
+  ...(change.apply.writes ?? []),
   ...change.apply.steps,
+  ...(change.revert.writes ?? []),
   ...change.revert.steps,
   ...[...(change.apply.handlers ?? []), ...(change.revert.handlers ?? [])].map((handler) => handler.script),
 ];

@@ -23,8 +23,8 @@ describe('file', () => {
 
   it('removes what must not exist, and puts it back as it was', () => {
     const change = file({ path, content: null }).plan({ stdout: '0640 root adm\nold\n', code: 0 }, facts);
-    expect(change?.apply.steps).toEqual([`rm -f '${path}'`]);
-    expect(change?.revert.steps[0]).toContain(`chmod '0640'`);
-    expect(change?.revert.steps[0]).toContain(`chown 'root:adm'`);
+    expect(change?.apply.writes).toEqual([`rm -f '${path}'`]);
+    expect(change?.revert.writes?.[0]).toContain(`chmod '0640'`);
+    expect(change?.revert.writes?.[0]).toContain(`chown 'root:adm'`);
   });
 });
