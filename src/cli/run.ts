@@ -11,6 +11,7 @@ import type { BecomeFlags } from './become-password.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
+import { gitCommit } from './git-commit.ts';
 import { placesOnHosts } from './host-places.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
@@ -86,6 +87,8 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
   let exitCode: number;
   try {
     checkFlags(flags);
+    // Beside the loading of the playbook, which takes longer.
+    const commit = gitCommit(playbook);
     const { inventory, compiled } = await load(playbook, flags);
     const targets = targetsOf(inventory, await becomePassword(flags));
     const transports = await transportsFor(inventory, flags);
@@ -97,6 +100,7 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
         forks: flags.forks,
         confirmTimeout: flags.confirmTimeout,
         rollback: flags.rollback,
+        commit: await commit,
       },
       { ...transports, ...places, targets, emit: screen(flags), signal: stop.signal },
     );
