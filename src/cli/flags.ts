@@ -22,6 +22,10 @@ export const inventoryOption = (): Option =>
 export const limitOption = (): Option =>
   new Option('-l, --limit <pattern>', 'only these hosts: names, groups, globs, !not, &and');
 
+/** For what must not happen to more hosts than were meant: all of them must be typed as `-l all`. */
+export const neededLimitOption = (): Option =>
+  new Option('-l, --limit <pattern>', 'these hosts; needed: "all" means all').makeOptionMandatory();
+
 export const templatesOption = (): Option => new Option('--templates <dir>', 'look templates up here first');
 
 export const jsonOption = (): Option => new Option('--json', 'print JSON').default(false);

@@ -38,19 +38,19 @@ const groupOf = (option: Option): string => option.helpGroupHeading ?? 'Flags:';
 const namesOf = ({ short, long }: Option): string =>
   [short, long].filter((name) => name !== undefined).join(' ');
 
-/** `  Hosts:  -i --inventory, -l --limit`, continued below itself where it is too long. */
-function flagRow(heading: string, options: readonly Option[], width: number): string[] {
+/** `  -i --inventory, -l --limit, …`, as many to a line as fit: the page of a run has them in groups. */
+function flagRows(options: readonly Option[]): string[] {
   const lines: string[] = [];
   let line = '';
   for (const [index, option] of options.entries()) {
     const text = `${namesOf(option)}${index < options.length - 1 ? ',' : ''}`;
-    if (line !== '' && 3 + width + line.length + text.length > MOST_COLUMNS) {
+    if (line !== '' && 3 + line.length + text.length > MOST_COLUMNS) {
       lines.push(line);
       line = '';
     }
     line += line === '' ? text : ` ${text}`;
   }
-  return [...lines, line].map((text, index) => `  ${(index === 0 ? heading : '').padEnd(width)}${text}`);
+  return [...lines, line].map((text) => `  ${text}`);
 }
 
 function commandLines(command: Command, helper: Help, width: number): string[] {
@@ -73,16 +73,12 @@ function commandLines(command: Command, helper: Help, width: number): string[] {
 function rootHelp(root: Command, helper: Help): string {
   const run = root.commands.find((command) => command.name() === DEFAULT_COMMAND);
   const flags = helper.visibleOptions(run ?? root).filter((option) => option.long !== '--help');
-  const groups = [...helper.groupItems([...flags], [...flags], groupOf)];
-  // --version and --help are the root's own; they share the last row.
-  groups.at(-1)?.[1].push(...helper.visibleOptions(root));
-  const width = Math.max(...groups.map(([heading]) => heading.length)) + 1;
   const name = root.name();
   return [
     `Usage: ${name} PLAYBOOK -i INVENTORY [flags]`,
     root.description(),
     `Flags of a run (what each does: ${name} run --help):`,
-    ...groups.flatMap(([heading, options]) => flagRow(heading, options, width)),
+    ...flagRows([...flags, ...helper.visibleOptions(root)]),
     ...commandLines(root, helper, helper.longestSubcommandTermLength(root, helper)),
     examples(`${name} playbooks/gateway.ts -i inventory/lab --check --diff`),
   ].join('\n');

@@ -50,6 +50,8 @@ export function program(version: string): Command {
   host.addPingCommand(root);
   host.addFactsCommand(root);
   host.addStatusCommand(root);
+  host.addRollbackCommand(root);
+  host.addLockCommand(root);
   add.addRehearseCommand(root);
   add.addLabCommand(root);
   settle(root);

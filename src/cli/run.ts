@@ -11,6 +11,7 @@ import type { BecomeFlags } from './become-password.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
+import { gitCommit } from './git-commit.ts';
 import { placesOnHosts } from './host-places.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
@@ -111,6 +112,8 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
     checkFlags(flags);
     const plan = flags.plan === undefined ? undefined : readPlan(flags.plan);
     const serial = flags.serial === undefined ? undefined : serialOf(flags.serial);
+    // Beside the loading of the playbook, which takes longer.
+    const commit = gitCommit(playbook);
     const { inventory, compiled } = await load(playbook, flags, serial);
     const targets = targetsOf(inventory, await becomePassword(flags));
     const transports = await transportsFor(inventory, flags);
@@ -125,6 +128,7 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
         maxFail: flags.maxFail,
         strictLockout: flags.strictLockout,
         plan,
+        commit: await commit,
       },
       { ...transports, ...places, targets, emit: screen(flags), signal: stop.signal },
     );

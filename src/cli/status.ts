@@ -8,10 +8,11 @@ import { problemLines } from '../reporters/problem.ts';
 import { contactHosts } from './contact.ts';
 import type { Answer, ContactFlags } from './contact.ts';
 import { placesOnHosts } from './host-places.ts';
+import { lockLines } from './lock-lines.ts';
 import { counted, table } from './table.ts';
 
 const LINES = 10;
-const HEADINGS = ['HOST', 'ENDED', 'ENDING', 'WHO', 'RUN', 'CHANGES'];
+const HEADINGS = ['HOST', 'ENDED', 'ENDING', 'WHO', 'RUN', 'COMMIT', 'CHANGES'];
 const CONNTRACK_HEADINGS = ['HOST', 'CONNTRACK', 'MAX', 'USED', 'INSERT FAILED', 'DROP'];
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -20,18 +21,38 @@ const WORDS: Readonly<Record<string, string>> = {
   'rolled-back boot': 'taken back: rebooted before it was confirmed',
   'rolled-back asked': 'taken back: by a check or the operator',
   'rolled-back failed': 'taken back: a step failed',
+  'abandoned released': 'left as it is: by provision lock release',
 };
 
 const text = (value: unknown): string => printable(typeof value === 'string' ? value : '-');
 
-function row(host: string, { ending, reason, endedAt, record }: JournalEntry): string[] {
+/** A rollback is a transaction too: `confirmed` means that the host stayed where it was put back to. */
+function endingOf({ ending, reason, record }: JournalEntry): string {
+  const words = WORDS[`${ending} ${reason}`] ?? printable(`${ending}: ${reason}`);
+  const { rollbackOf } = record;
+  if (rollbackOf === undefined) return words;
+  return ending === 'confirmed'
+    ? `rolled back to before run ${text(rollbackOf)}`
+    : `rollback to before run ${text(rollbackOf)} ${words}`;
+}
+
+const SHORT_COMMIT = 8;
+
+function commitOf({ commit }: JournalEntry['record']): string {
+  const [, hash, differs = ''] = /^([0-9a-f]{7,64})(\+?)$/.exec(String(commit)) ?? [];
+  return hash === undefined ? '-' : `${hash.slice(0, SHORT_COMMIT)}${differs}`;
+}
+
+function row(host: string, entry: JournalEntry): string[] {
+  const { endedAt, record } = entry;
   const changes = Array.isArray(record['changes']) ? record['changes'].length : 0;
   return [
     host,
     text(endedAt),
-    WORDS[`${ending} ${reason}`] ?? printable(`${ending}: ${reason}`),
+    endingOf(entry),
     text(record['who']),
     text(record['run']),
+    commitOf(record),
     counted(changes, 'difference'),
   ];
 }
@@ -40,9 +61,6 @@ function conntrackRow(host: string, { count, max, insertFailed, drop }: Conntrac
   const used = max > 0 ? `${Math.round((count * 100) / max)} %` : '-';
   return [host, String(count), String(max), used, String(insertFailed), String(drop)];
 }
-
-const owner = (record: Readonly<Record<string, unknown>>): string =>
-  `run ${text(record['run'])} of ${text(record['who'])} since ${text(record['at'])}`;
 
 function entryOf({ target, value, error }: Answer<HostJournal>): object {
   return { name: target.name, ...value, ...(error ? { error: reported(error) } : {}) };
@@ -65,12 +83,9 @@ export async function status(flags: ContactFlags): Promise<number> {
   const rows = answers.flatMap(({ target, value }) =>
     (value?.entries ?? []).map((entry) => row(target.name, entry)),
   );
-  const waiting = answers.flatMap(({ target, value }) => [
-    ...(value?.holder ? [`${target.name}  ${colours.yellow('locked')} by ${owner(value.holder)}`] : []),
-    ...(value?.pending
-      ? [`${target.name}  ${colours.yellow('not confirmed yet')}: ${owner(value.pending)}`]
-      : []),
-  ]);
+  const waiting = answers.flatMap(({ target, value }) =>
+    value ? lockLines(target.name, value, colours) : [],
+  );
   const lines = rows.length > 0 ? table([HEADINGS, ...rows]) : ['no host was changed by provision so far'];
   const tracked = answers.flatMap(({ target, value }) =>
     value?.conntrack ? [conntrackRow(target.name, value.conntrack)] : [],

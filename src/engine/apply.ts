@@ -8,7 +8,7 @@ import { newNonce } from './frame.ts';
 import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
-import { awaitEnding } from './take-back.ts';
+import { awaitEnding, proveReverted, stuckHint } from './take-back.ts';
 import { extendScript, launchScript } from './transaction-script.ts';
 import { parseTransaction, stepOf } from './transaction-output.ts';
 import type { Transaction } from './transaction-script.ts';
@@ -18,18 +18,26 @@ import { PLACES } from './transaction-shell.ts';
 /** Seconds the steps of one host may take, packages included. */
 const APPLY_TIMEOUT = 15 * 60;
 
+/** Seconds for one step of the way back: a service may take 90 to stop (DefaultTimeoutStopSec, systemd-system.conf(5)). */
+const UNDO_TIMEOUT = 120;
+
 /** How many sentences the host's journal keeps of one run. */
 const JOURNAL_SENTENCES = 50;
 
 export interface PlannedHost {
   readonly host: HostRun;
   readonly plan: readonly ResourceChange[];
+  /** Set when this puts the host back to before that run. */
+  readonly rollbackOf?: string;
 }
+
+/** Who works here, for the journal of hosts. */
+export const operator = (): string => `${os.userInfo().username}@${os.hostname()}`;
 
 function transactionOf(
   { options, places, compiled, runId }: Context,
   play: CompiledPlay,
-  { host, plan }: PlannedHost,
+  { host, plan, rollbackOf }: PlannedHost,
 ): Transaction {
   const sentences = plan.flatMap((change) => change.changes.map(({ sentence }) => sentence));
   return {
@@ -44,13 +52,15 @@ function transactionOf(
     baselines: newBaselines(play.resources.get(host.name) ?? [], host.probe, runId),
     confirmTimeout: options.confirmTimeout,
     applyTimeout: APPLY_TIMEOUT,
+    undoTimeout: UNDO_TIMEOUT,
     record: {
       run: runId,
       playbook: compiled.playbook,
-      who: `${os.userInfo().username}@${os.hostname()}`,
+      who: operator(),
       from: host.probe?.facts.sshClient ?? null,
       at: new Date().toISOString(),
       ...(options.commit === undefined ? {} : { commit: options.commit }),
+      ...(rollbackOf === undefined ? {} : { rollbackOf }),
       changes: sentences.slice(0, JOURNAL_SENTENCES),
     },
   };
@@ -74,6 +84,7 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string, string]>> =
     'a change there is not confirmed yet',
     'It is confirmed or taken back within its window; run again after that.',
   ],
+  stuck: ['stuck', 'an earlier change could be taken back only in part', ''],
   'not-armed': [
     'not-armed',
     'nothing was changed, since nothing could take it back',
@@ -86,7 +97,9 @@ function refusalError(host: string, { refusal }: ApplyOutcome): ProvisionError {
   const said = refusal?.text ?? '';
   const holder = holderIn(said);
   const detail = holder ?? said.slice(0, 200);
-  return new ProvisionError(code, `${host}: ${what}${detail ? `: ${detail}` : ''}.`, { hint });
+  return new ProvisionError(code, `${host}: ${what}${detail ? `: ${detail}` : ''}.`, {
+    hint: hint || stuckHint(host),
+  });
 }
 
 /** "run X of WHO since T" out of a record; null when it is no record. */
@@ -117,7 +130,7 @@ async function applyHost(context: Context, play: CompiledPlay, planned: PlannedH
     outcome.failures.forEach(({ resource, output }) =>
       context.emit({ type: 'step-failed', host: host.name, resource, output }),
     );
-    settle(host, transaction, outcome);
+    await settle(context, host, transaction, outcome);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     host.transaction = transaction;
@@ -126,7 +139,12 @@ async function applyHost(context: Context, play: CompiledPlay, planned: PlannedH
   if (host.error) context.emit({ type: 'host-failed', host: host.name, error: host.error });
 }
 
-function settle(host: HostRun, transaction: Transaction, outcome: ApplyOutcome): void {
+async function settle(
+  context: Context,
+  host: HostRun,
+  transaction: Transaction,
+  outcome: ApplyOutcome,
+): Promise<void> {
   const [failure] = outcome.failures;
   switch (outcome.ending) {
     case 'applied':
@@ -137,8 +155,9 @@ function settle(host: HostRun, transaction: Transaction, outcome: ApplyOutcome):
     case 'refused':
       return host.fail('failed', refusalError(host.name, outcome));
     case 'reverted':
-      return host.fail(
-        'reverted',
+      return proveReverted(
+        context,
+        host,
         failure
           ? stepError(host.name, failure)
           : new ProvisionError('apply-failed', `${host.name}: the changes were taken back.`),
@@ -149,9 +168,7 @@ function settle(host: HostRun, transaction: Transaction, outcome: ApplyOutcome):
         new ProvisionError(
           'revert-failed',
           `${host.name}: a change failed and could not be taken back whole: ${outcome.failures.map((f) => f.resource).join(', ')}.`,
-          {
-            hint: 'Log in and look at what is named; -vv prints all the host said.',
-          },
+          { hint: stuckHint(host.name) },
         ),
       );
     case 'too-late':

@@ -2,7 +2,7 @@ import { ProvisionError } from '../model/error.ts';
 import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
-import { awaitEnding } from './take-back.ts';
+import { awaitEnding, proveReverted } from './take-back.ts';
 import { confirmScript } from './transaction-script.ts';
 import { endingOf, parseTransaction } from './transaction-output.ts';
 
@@ -24,8 +24,9 @@ export async function confirmHost(context: Context, host: HostRun): Promise<void
       throw new Error('the host did not say that it is confirmed');
     }
     host.transaction = null;
-    host.fail(
-      'reverted',
+    await proveReverted(
+      context,
+      host,
       new ProvisionError(
         'confirmed-too-late',
         `${host.name}: the checks took longer than the window, and the host has put itself back.`,

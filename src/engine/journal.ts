@@ -2,10 +2,11 @@ import { CONNTRACK_PROBE, parseConntrack } from './conntrack.ts';
 import type { ConntrackCounters } from './conntrack.ts';
 import type { Session, Target } from '../model/transport.ts';
 import { decode, frameFunctions, framedLines, newNonce, textAndCode } from './frame.ts';
+import { LOCK_FUNCTIONS, lockSetting, parseLock, recordIn } from './lock.ts';
+import type { HostLock } from './lock.ts';
 import { runScript } from './remote-shell.ts';
 import { PLACES } from './transaction-shell.ts';
 import type { Places } from './transaction-shell.ts';
-import { sh } from '../shell/quote.ts';
 
 /** One line of a host's journal: a run that changed it, and how that ended. */
 export interface JournalEntry {
@@ -16,11 +17,7 @@ export interface JournalEntry {
   readonly record: Readonly<Record<string, unknown>>;
 }
 
-export interface HostJournal {
-  /** Who is preparing or applying a change at this moment. */
-  readonly holder: Readonly<Record<string, unknown>> | null;
-  /** A change that is neither confirmed nor taken back. */
-  readonly pending: Readonly<Record<string, unknown>> | null;
+export interface HostJournal extends HostLock {
   /** Newest first. */
   readonly entries: readonly JournalEntry[];
   /** Null where no connections are tracked. */
@@ -29,31 +26,30 @@ export interface HostJournal {
 
 const TIMEOUT_MS = 30_000;
 
-const script = ({ state, run }: Places, nonce: string, lines: number): string =>
+const script = (places: Places, nonce: string, lines: number): string =>
   [
     'LC_ALL=C; export LC_ALL',
     'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH',
     frameFunctions(nonce),
-    sh`holder() { [ -e ${`${run}/lock`} ] && ! flock -n ${`${run}/lock`} true && cat ${`${run}/holder`}; }`,
-    sh`pending() { for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do [ ! -e "$p" ] || cat "$p"; done; }`,
-    sh`journal() { tail -n ${lines} ${`${state}/journal`}; }`,
+    lockSetting(places),
+    LOCK_FUNCTIONS,
+    `journal() { tail -n ${lines} "$STATE/journal"; }`,
     `conntrack_table() {${CONNTRACK_PROBE}\n}`,
-    'main() { mark begin; section holder holder; section pending pending; section journal journal',
-    'section conntrack conntrack_table; mark end; }',
+    'main() { mark begin; tell_lock; section journal journal; section conntrack conntrack_table; mark end; }',
     'main </dev/null',
     '',
   ].join('\n');
 
 /** A line that was cut off, or is not ours, counts as none. */
-function parsed<T>(text: string): T | null {
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return null;
-  }
+function entryIn(line: string): JournalEntry[] {
+  const { ending, reason, endedAt, record } = recordIn(line) ?? {};
+  const kept = recordIn(JSON.stringify(record ?? null));
+  return kept
+    ? [{ ending: String(ending), reason: String(reason), endedAt: String(endedAt), record: kept }]
+    : [];
 }
 
-/** Reads what a host remembers of its last `lines` changes, and its connection table. Changes nothing. */
+/** Reads what a host remembers of its last `lines` changes, what stands there unended, and its connection table. */
 export async function readJournal(
   session: Session,
   target: Target,
@@ -69,12 +65,9 @@ export async function readJournal(
     const [length, payload] = frames.get(name) ?? [];
     return textAndCode(decode(length, payload)).stdout;
   };
-  const entries = read('journal')
-    .split('\n')
-    .flatMap((line) => parsed<JournalEntry>(line) ?? []);
+  const entries = read('journal').split('\n').flatMap(entryIn);
   return {
-    holder: parsed(read('holder')),
-    pending: parsed(read('pending')),
+    ...parseLock(stdout, nonce),
     entries: entries.toReversed(),
     conntrack: parseConntrack(read('conntrack')),
   };

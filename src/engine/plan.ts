@@ -1,6 +1,7 @@
 import { isProvisionError, ProvisionError } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { holderIn } from './apply.ts';
+import { stuckHint } from './take-back.ts';
 import type { CompiledPlay } from './compile.ts';
 import type { HostRun } from './host-run.ts';
 import type { Context } from './run.ts';
@@ -42,7 +43,7 @@ export const pendingError = (host: HostRun, holder: string): ProvisionError =>
   });
 
 /** What a host is like while a change waits for its confirmation says nothing about what it will be. */
-function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
+export function refuseWhilePending({ options, emit }: Context, host: HostRun): void {
   const holder = pendingHolder(host);
   if (holder === null) return;
   if (!options.check) throw pendingError(host, holder);
@@ -88,6 +89,24 @@ function tellWithoutBaseline({ emit }: Context, play: CompiledPlay, { name, prob
   emit({ type: 'warning', host: name, message: `has no baseline of ${ids}: left as it is` });
 }
 
+/** After a way back that failed in part nobody knows what is there: nothing is changed until a person has looked. */
+function refuseWhileStuck(
+  { options, emit }: Context,
+  host: HostRun,
+  changes: readonly ResourceChange[],
+): void {
+  const stuck = host.probe?.transactions.stuck;
+  if (!stuck || host.transaction) return;
+  const message = `${host.name}: a change of ${holderIn(stuck) ?? 'another run'} could be taken back only in part.`;
+  if (changes.length > 0 && !options.check)
+    throw new ProvisionError('stuck', message, { hint: stuckHint(host.name) });
+  emit({
+    type: 'warning',
+    host: host.name,
+    message: `${message.slice(host.name.length + 2, -1)}: runs that change something are refused until provision rollback or provision lock release`,
+  });
+}
+
 /** Plans one host; a host that cannot be planned is failed and left as it is. */
 export function planHost(context: Context, play: CompiledPlay, host: HostRun): readonly ResourceChange[] {
   context.emit({ type: 'phase-started', host: host.name, phase: 'plan' });
@@ -95,6 +114,7 @@ export function planHost(context: Context, play: CompiledPlay, host: HostRun): r
     refuseWhilePending(context, host);
     const changes = changesOf(play, host);
     tellSkipped(context, play, host);
+    refuseWhileStuck(context, host, changes);
     host.changes.push(...changes);
     tellWithoutBaseline(context, play, host);
     if (changes.length > 0 && context.options.check) host.status = 'planned';

@@ -27,6 +27,8 @@ export interface KnownTransactions {
   readonly baselines: ReadonlySet<string>;
   /** The record of a change that is neither confirmed nor taken back. */
   readonly pending: string | null;
+  /** The record of one that was taken back only in part, and that nobody has looked at. */
+  readonly stuck: string | null;
   /** The last line of the journal. */
   readonly last: {
     readonly ending: string;
@@ -136,18 +138,17 @@ function parseFacts(text: string): Facts {
   };
 }
 
-/** One line each: baselines, a pending record, the journal. Any may be empty; a cut-off line counts as none. */
+/** One line each: baselines, one pending, one stuck, the last of the journal. Any may be empty; a cut-off line is none. */
 function parseTransactions(text: string): KnownTransactions {
-  const [names = '', pending = '', last = ''] = text.split('\n');
-  const baselines = parseBaselineNames(names);
+  const [names = '', pending = '', stuck = '', last = ''] = text.split('\n');
+  const open = { baselines: parseBaselineNames(names), pending: pending || null, stuck: stuck || null };
   try {
     return {
-      baselines,
-      pending: pending || null,
+      ...open,
       last: last === '' ? null : (JSON.parse(last) as KnownTransactions['last']),
     };
   } catch {
-    return { baselines, pending: pending || null, last: null };
+    return { ...open, last: null };
   }
 }
 

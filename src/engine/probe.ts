@@ -106,7 +106,8 @@ async function unlessStopped<T>(
 /** A run that was taken back while nobody watched is told by the next one. */
 function tellLastEnding(context: Context, host: HostRun): void {
   const last = host.probe?.transactions.last;
-  if (!last || last.ending === 'confirmed') return;
+  // What a person has ended by `lock release` needs no telling.
+  if (!last || last.ending === 'confirmed' || last.ending === 'abandoned') return;
   const how =
     {
       timeout: 'it was not confirmed in time',

@@ -132,20 +132,12 @@ async function runPlays(context: Context, begin: boolean): Promise<void> {
   }
 }
 
-/**
- * probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake; throws a
- * `ProblemList` before anybody is contacted when `options.plan` is not one for these hosts.
- */
-export async function run(
-  compiled: Compiled,
-  options: RunOptions,
-  dependencies: RunDependencies,
-): Promise<RunResult> {
+/** Everything a run needs, and the event that it has started. */
+export function contextFor(compiled: Compiled, options: RunOptions, dependencies: RunDependencies): Context {
   const { emit, targets } = dependencies;
   const runId = newRunId();
-  const names = [...compiled.hosts, ...compiled.vantages];
   const runs = new Map(
-    names.flatMap((name): [string, HostRun][] => {
+    [...compiled.hosts, ...compiled.vantages].flatMap((name): [string, HostRun][] => {
       const target = targets.get(name);
       if (!target) return [];
       const host = new HostRun(target);
@@ -153,16 +145,6 @@ export async function run(
       return [[name, host]];
     }),
   );
-  const context: Context = {
-    ...dependencies,
-    runId,
-    options,
-    runs,
-    compiled,
-    limit: pLimit(options.forks),
-    baseline: new Map(),
-  };
-  if (options.plan) holdAgainstCompiled(options.plan, compiled);
   emit({
     type: 'run-started',
     runId,
@@ -172,6 +154,38 @@ export async function run(
     vantages: compiled.vantages,
   });
   compiled.warnings.forEach((message) => emit({ type: 'warning', message }));
+  return {
+    ...dependencies,
+    runId,
+    options,
+    runs,
+    compiled,
+    limit: pLimit(options.forks),
+    baseline: new Map(),
+  };
+}
+
+/** How it ended, told as events too. */
+export function concluded({ runId, runs, options, emit }: Context): RunResult {
+  const hosts = [...runs.values()].map((host) => host.report());
+  const exitCode = exitCodeOf(hosts, options.check);
+  hosts.forEach((report) => emit({ type: 'host-finished', host: report.name, report }));
+  emit({ type: 'run-finished', exitCode, hosts });
+  return { runId, hosts, exitCode };
+}
+
+/**
+ * probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake; throws a
+ * `ProblemList` before anybody is contacted when `options.plan` is not one for these hosts.
+ */
+export async function run(
+  compiled: Compiled,
+  options: RunOptions,
+  dependencies: RunDependencies,
+): Promise<RunResult> {
+  if (options.plan) holdAgainstCompiled(options.plan, compiled);
+  const context = contextFor(compiled, options, dependencies);
+  const { emit, runs } = context;
   if (!options.rollback && !options.check)
     emit({
       type: 'warning',
@@ -191,9 +205,5 @@ export async function run(
   } finally {
     await Promise.all([...runs.values()].map((host) => host.closeAll()));
   }
-  const hosts = names.flatMap((name) => runs.get(name)?.report() ?? []);
-  const exitCode = exitCodeOf(hosts, options.check);
-  hosts.forEach((report) => emit({ type: 'host-finished', host: report.name, report }));
-  emit({ type: 'run-finished', exitCode, hosts });
-  return { runId, hosts, exitCode, ...(plan ? { plan } : {}) };
+  return { ...concluded(context), ...(plan ? { plan } : {}) };
 }

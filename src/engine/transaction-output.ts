@@ -11,7 +11,7 @@ export interface ApplyOutcome {
   /** `applied` and armed; or `reverted`; or that failed too (`stuck`); or `refused` before anything; or nobody said. */
   readonly ending: 'applied' | 'reverted' | 'stuck' | 'refused' | 'too-late' | 'confirmed' | 'unknown';
   readonly failures: readonly StepFailure[];
-  readonly refusal?: { readonly reason: 'locked' | 'pending' | 'not-armed'; readonly text: string };
+  readonly refusal?: { readonly reason: 'locked' | 'pending' | 'stuck' | 'not-armed'; readonly text: string };
 }
 
 /** The framed line of a finished step → the resource it belongs to, for progress. */
@@ -34,7 +34,7 @@ export function parseTransaction(stdout: string, nonce: string, plan: ChangePlan
     if (ENDINGS.has(word)) ending = word as ApplyOutcome['ending'];
     if (word.startsWith('refused-')) {
       ending = 'refused';
-      const reason = word.slice('refused-'.length) as 'locked' | 'pending' | 'not-armed';
+      const reason = word.slice('refused-'.length) as NonNullable<ApplyOutcome['refusal']>['reason'];
       refusal = { reason, text: decode(label, code ?? '') };
     }
     if (word !== 'failed') return;

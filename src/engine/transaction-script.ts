@@ -1,16 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { ResourceChange, Transition } from '../model/resource.ts';
+import type { ResourceChange } from '../model/resource.ts';
 import { quote, sh } from '../shell/quote.ts';
 import { keepBaselines } from './baseline.ts';
 import type { NewBaseline } from './baseline.ts';
 import { frameFunctions } from './frame.ts';
-import {
-  CONFIRM,
-  prepareFunctions,
-  ROLLBACK_MAIN,
-  STATUS,
-  transactionFunctions,
-} from './transaction-shell.ts';
+import { keptPlanText } from './kept-plan.ts';
+import { CONFIRM, rollbackScript } from './rollback-script.ts';
+import { calls, ENVIRONMENT, functions, handlersOf, numberedPaths, STARTED } from './step-shell.ts';
+import { ASK_BACK, prepareFunctions, STATUS, transactionFunctions } from './transaction-shell.ts';
 import type { Setting } from './transaction-shell.ts';
 
 /** Packages come first and stay; everything else is taken back in reverse order. */
@@ -29,6 +26,8 @@ export interface Transaction extends Setting {
   readonly confirmTimeout: number;
   /** Seconds the steps may take. */
   readonly applyTimeout: number;
+  /** Seconds that each step of the way back may take; one that takes longer has failed. */
+  readonly undoTimeout: number;
   /** Who, when, from where, what: kept in the host's journal, and shown to whoever finds the host locked. */
   readonly record: Readonly<Record<string, unknown>>;
 }
@@ -38,8 +37,6 @@ export interface Transaction extends Setting {
  * there, the shell would ignore `set -e` and a half-failed step would count as done (POSIX, set -e).
  */
 const RUN = `
-LC_ALL=C; export LC_ALL
-PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH
 run() {
   said=$( set -e; "$2" 2>&1 8>&- 9>&- )
   code=$?
@@ -48,84 +45,8 @@ run() {
   fi
 }`;
 
-const handlersOf = (transitions: readonly Transition[]): string[] => {
-  const byId = new Map(
-    transitions.flatMap((t) => t.handlers ?? []).map((handler) => [handler.id, handler.script]),
-  );
-  return [...byId.values()];
-};
-
-const functions = (name: string, texts: readonly string[]): string[] =>
-  texts.map((text, index) => `${name}_${index}() {\n:\n${text}\n}`);
-
-/** Runs the texts in order; the last one carries the label that means "done", those before it a part of it. */
-const calls = (label: string, name: string, texts: readonly string[], otherwise: string): string[] =>
-  texts.map((_text, index) => {
-    const word = index === texts.length - 1 ? label : `${label}-part`;
-    return `run ${word} ${name}_${index}\n[ "$code" -eq 0 ] || ${otherwise}`;
-  });
-
-const pathsOf = (change: ResourceChange): readonly string[] => change.apply.paths ?? [];
-
-/** The snapshot's number of each path of each change. */
-function numberedPaths(
-  changes: readonly ResourceChange[],
-): { readonly number: number; readonly path: string }[][] {
-  let number = 0;
-  return changes.map((change) => pathsOf(change).map((path) => ({ number: number++, path })));
-}
-
-/** Everything that takes the changes back, newest first; `reached` is the last change that was begun. */
-function revertFunctions({ packages, changes }: ChangePlan): string {
-  const handlers = handlersOf(changes.map((change) => change.revert));
-  const paths = numberedPaths(changes);
-  const newestFirst = changes.map((_change, index) => changes.length - 1 - index);
-  const each = (lines: (index: number) => readonly string[]): string[] =>
-    newestFirst.flatMap((index) => [`if [ "$reached" -ge ${index} ]; then`, ':', ...lines(index), 'fi']);
-  const back = (index: number): string[] =>
-    (paths[index] ?? []).map(({ number, path }) => sh`back ${number} ${path}`);
-  const label = (index: number): string => `revert-${packages.length + index}`;
-  return [
-    ...changes.flatMap((change, index) => [
-      ...functions(`revert_${index}`, change.revert.steps),
-      ...functions(`boot_${index}`, change.revert.atBoot ?? []),
-    ]),
-    ...functions('revert_handler', handlers),
-    'revert() {',
-    ...each((index) => [
-      ...calls(label(index), `revert_${index}`, changes[index]?.revert.steps ?? [], 'bad=1'),
-      ...back(index),
-    ]),
-    ...calls('handler', 'revert_handler', handlers, 'bad=1'),
-    ':',
-    '}',
-    'revert_at_boot() {',
-    ...each((index) => [
-      ...back(index),
-      ...calls(label(index), `boot_${index}`, changes[index]?.revert.atBoot ?? [], 'bad=1'),
-    ]),
-    ':',
-    '}',
-  ].join('\n');
-}
-
-// Microseconds of the monotonic clock, as systemd prints them: tells what was started by this run.
-const STARTED =
-  'read -r up _ </proc/uptime; PROVISION_STARTED="${up%.*}${up#*.}0000"; export PROVISION_STARTED';
-
-function rollbackScript(transaction: Transaction): string {
-  const { nonce, plan } = transaction;
-  return [
-    frameFunctions(nonce),
-    RUN,
-    transactionFunctions(transaction),
-    STARTED,
-    revertFunctions(plan),
-    ROLLBACK_MAIN,
-    'main "$@" </dev/null',
-    '',
-  ].join('\n');
-}
+/** What brings a change about: its files first, for the other steps may need them. */
+const stepsOf = ({ apply }: ResourceChange): readonly string[] => [...(apply.writes ?? []), ...apply.steps];
 
 function applyScript(transaction: Transaction): string {
   const { nonce, plan, confirmTimeout } = transaction;
@@ -134,23 +55,24 @@ function applyScript(transaction: Transaction): string {
   const undo = '{ /bin/sh "$T/rollback.sh" failed; exit 0; }';
   return [
     frameFunctions(nonce),
+    ENVIRONMENT,
     RUN,
     transactionFunctions(transaction),
     STARTED,
-    ...packages.flatMap((change, index) => functions(`package_${index}`, change.apply.steps)),
-    ...changes.flatMap((change, index) => functions(`apply_${index}`, change.apply.steps)),
+    ...packages.flatMap((change, index) => functions(`package_${index}`, stepsOf(change))),
+    ...changes.flatMap((change, index) => functions(`apply_${index}`, stepsOf(change))),
     ...functions('handler', handlers),
     'main() {',
     'umask 077',
     'cd /',
     ...packages.flatMap((change, index) =>
-      calls(String(index), `package_${index}`, change.apply.steps, undo),
+      calls('run', String(index), `package_${index}`, stepsOf(change), undo),
     ),
     ...changes.flatMap((change, index) => [
       `{ printf '%s\\n' ${index} > "$T/reached.new" && mv -f "$T/reached.new" "$T/reached"; } || ${undo}`,
-      ...calls(String(packages.length + index), `apply_${index}`, change.apply.steps, undo),
+      ...calls('run', String(packages.length + index), `apply_${index}`, stepsOf(change), undo),
     ]),
-    ...calls('handler', 'handler', handlers, undo),
+    ...calls('run', 'handler', 'handler', handlers, undo),
     `open_window ${confirmTimeout} || ${undo}`,
     'mark applied',
     '}',
@@ -164,6 +86,7 @@ export const scriptsOf = (transaction: Transaction): Readonly<Record<string, str
   'rollback.sh': rollbackScript(transaction),
   'apply.sh': applyScript(transaction),
   'record.json': JSON.stringify(transaction.record),
+  'plan.json': keptPlanText(transaction.plan),
 });
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -179,8 +102,7 @@ export function launchScript(transaction: Transaction): string {
   const paths = numberedPaths(plan.changes).flat();
   return [
     frameFunctions(nonce),
-    'LC_ALL=C; export LC_ALL',
-    'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH',
+    ENVIRONMENT,
     transactionFunctions(transaction),
     prepareFunctions(transaction, applyTimeout + confirmTimeout),
     'unpack() {',
@@ -219,7 +141,7 @@ export const confirmScript = (transaction: Known): string => small(transaction, 
 export const statusScript = (transaction: Known): string => small(transaction, STATUS);
 /** Takes it back now. */
 export const rollbackRequest = (transaction: Known): string =>
-  small(transaction, 'main() { mark begin; /bin/sh "$T/rollback.sh" asked; }\nmain </dev/null\n');
+  small(transaction, `${ASK_BACK}\nmain() { mark begin; ask_back; }\nmain </dev/null\n`);
 /** Opens the window anew: other hosts of the batch are not ready yet. */
 export const extendScript = (transaction: Transaction): string =>
   small(

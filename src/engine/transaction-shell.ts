@@ -49,6 +49,7 @@ ExecStart=/bin/sh -c 'for p in ${state}/txn/*/pending ${state}/txn/*/rolling-bac
 const ARMED = `
 # Fires within 100 ms (systemd's own default is a minute), counts on the monotonic clock, outlives every session.
 arm() {
+  { cat /proc/uptime; echo "$2"; } > "$T/due"
   systemd-run -q --collect --on-active="$2" --timer-property=AccuracySec=100ms --unit="$1" /bin/sh "$T/rollback.sh" timeout || return 1
   systemctl is-active -q "$1.timer"
 }
@@ -86,7 +87,7 @@ ${armed ? ARMED : UNARMED}${ADOPT_BASELINES}
 put_back() {
   if [ -e "$1" ] || [ -L "$1" ]; then
     rm -f -- "$2.provision-back"
-    cp -a -- "$1" "$2.provision-back" && mv -fT -- "$2.provision-back" "$2"
+    cp -a -- "$1" "$2.provision-back" && mv -fT -- "$2.provision-back" "$2" || { rm -f -- "$2.provision-back"; return 1; }
   else rm -f -- "$2"; fi
 }
 tell_ending() {
@@ -97,7 +98,24 @@ tell_ending() {
 journal() {
   printf '{"ending":"%s","reason":"%s","endedAt":"%s","record":%s}\\n' "$1" "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(cat "$T/record.json")" >> "$STATE/journal"
   tail -n ${KEPT_LINES} "$STATE/journal" > "$STATE/journal.new" && mv -f "$STATE/journal.new" "$STATE/journal"
-  ls -1dt "$STATE"/txn/* 2>/dev/null | tail -n +${KEPT_TRANSACTIONS + 1} | while read -r past; do [ "$past" = "$T" ] || rm -rf "$past"; done
+  # One that a person must still look at is kept with what it would need to be tried again.
+  ls -1dt "$STATE"/txn/* 2>/dev/null | tail -n +${KEPT_TRANSACTIONS + 1} | while read -r past; do [ "$past" = "$T" ] || [ -e "$past/stuck" ] || rm -rf "$past"; done
+}`;
+
+/**
+ * `ask_back` has $T taken back and prints what that prints: as a unit of its own, which the end of our connection does
+ * not end. Its output is in /run, where there is space when /var is full.
+ */
+export const ASK_BACK = `
+ask_back() {
+  unit="provision-back-$ID-$(date +%s%N)"
+  log="$RUN/$unit.log"
+  if [ -e "$T/unarmed" ] || ! true > "$log"; then /bin/sh "$T/rollback.sh" asked; return; fi
+  systemd-run -q --wait --collect --unit="$unit" -p StandardOutput="append:$log" -p StandardError="append:$log" /bin/sh "$T/rollback.sh" asked </dev/null >/dev/null 2>&1 8>&- &
+  tail -n +1 -s 0.05 --pid=$! -f "$log" 8>&-
+  # No unit could be started: better as our child than not at all.
+  wait $! || [ -s "$log" ] || /bin/sh "$T/rollback.sh" asked
+  rm -f "$log"
 }`;
 
 /**
@@ -117,7 +135,7 @@ unit_for_a_reboot() {
 }
 prepare() {
   umask 077
-  for tool in ${armed ? 'systemd-run ' : ''}flock sha256sum stat tail; do
+  for tool in ${armed ? 'systemd-run ' : ''}flock sha256sum stat tail timeout; do
     command -v $tool >/dev/null || refuse not-armed "$tool is not installed there"
   done
   ${armed ? `[ -d /run/systemd/system ] || refuse not-armed 'systemd does not run there, so nothing could take a change back'\n  [ -w /etc ] || refuse not-armed '/etc cannot be written'` : ':'}
@@ -130,6 +148,7 @@ prepare() {
     # Nothing would ever end one without a timer: after half an hour its controller is taken for dead.
     if [ -e "\${p%/*}/unarmed" ] && [ -n "$(find "$p" -mmin +${UNARMED_MINUTES})" ]; then mv "$p" "\${p%/*}/abandoned"; else refuse pending "$(cat "$p")"; fi
   done
+  for p in "$STATE"/txn/*/stuck; do [ ! -e "$p" ] || refuse stuck "$(cat "$p")"; done
   adopt_baselines || refuse not-armed 'the baseline of an earlier change cannot be kept: is there space left on /var?'
   mkdir -m 0700 "$T" || refuse not-armed "$T cannot be made: is there space left on /var?"
   : > "$T/timer"
@@ -142,16 +161,17 @@ prepare() {
   printf 'provision-rollback-%s\\n' "$ID" > "$T/timer"
   # What a power loss must not take is on the disk before the first change.
   sync -f "$T" /etc 2>/dev/null || sync
-  # Whatever is started from here on must not inherit the lock.
-  exec 8>&-
 }
+# Whatever is started here must not inherit the lock.
 run_apply() {
   : > "$T/log"
   ${
     armed
-      ? `systemd-run -q --wait --collect --unit="provision-apply-$ID" -p TimeoutStopSec=5s -p StandardOutput="append:$T/log" -p StandardError="append:$T/log" /bin/sh "$T/apply.sh" </dev/null >/dev/null 2>&1 &
+      ? `exec 8>&-
+  systemd-run -q --wait --collect --unit="provision-apply-$ID" -p TimeoutStopSec=5s -p StandardOutput="append:$T/log" -p StandardError="append:$T/log" /bin/sh "$T/apply.sh" </dev/null >/dev/null 2>&1 &
   tail -n +1 -s 0.05 --pid=$! -f "$T/log"`
-      : '/bin/sh "$T/apply.sh"'
+      : // Nothing else tells others that somebody is at work: the lock is kept till the steps have ended.
+        '/bin/sh "$T/apply.sh" 8>&-'
   }
 }
 # In a directory that somebody else can write, a name of ours could be made to point anywhere.
@@ -162,54 +182,6 @@ keepable() {
 # cp -a keeps owner, mode, times, ACLs, extended attributes, and links as links.
 copy_of() { if [ -e "$1" ] || [ -L "$1" ]; then cp -a -- "$1" "$2"; fi; }
 keep() { keepable "$2" && copy_of "$2" "$T/snapshot/$1"; }${KEEP_BASELINE}`;
-
-/** Runs once, whoever asks: one rename decides between confirming and taking back. */
-export const ROLLBACK_MAIN = `
-back() { put_back "$T/snapshot/$1" "$2" || bad=1; }
-main() {
-  reason=$1
-  umask 077
-  cd /
-  # Whoever asked may go away: that must not stop the way back half-way.
-  trap '' PIPE HUP
-  mkdir -p -m 0700 "$RUN"
-  exec 9>>"$RUN/rollback.lock"
-  flock 9
-  # A file system that refuses the rename is no reason to leave the change where it is.
-  mv -T "$T/pending" "$T/rolling-back" 2>/dev/null || [ -e "$T/rolling-back" ] || [ -e "$T/pending" ] || { mark too-late; tell_ending; exit 0; }
-  # First of all nobody may write any more: the apply may still be at work.
-  case $reason in failed | boot) ;; *) stop_apply ;; esac
-  reached=$(cat "$T/reached" 2>/dev/null || echo -1)
-  # Not a number: written when the power went. All is taken back then; what was not begun is as it was.
-  case $reached in -1 | [0-9] | [0-9][0-9] | [0-9][0-9][0-9]) ;; *) reached=999 ;; esac
-  bad=0
-  if [ "$reason" = boot ]; then revert_at_boot; else revert; fi
-  if [ "$bad" -eq 0 ]; then ending=rolled-back; else ending=stuck; fi
-  [ "$bad" -ne 0 ] || rm -rf "$T/baseline"
-  journal "$ending" "$reason"
-  [ "$bad" -eq 0 ] && { mv -T "$T/rolling-back" "$T/rolled-back"; mark reverted; }
-  [ "$bad" -ne 0 ] && { mv -T "$T/rolling-back" "$T/stuck"; mark stuck; }
-  disarm
-  exit 0
-}`;
-
-export const CONFIRM = `
-main() {
-  umask 077
-  mark begin
-  mkdir -p -m 0700 "$RUN"
-  exec 9>>"$RUN/rollback.lock"
-  flock 9
-  if mv -T "$T/pending" "$T/confirmed" 2>/dev/null; then
-    disarm
-    adopt_baselines
-    journal confirmed asked
-    mark confirmed
-  elif [ -e "$T/pending" ]; then mark cannot-confirm
-  else mark too-late; tell_ending; fi
-}
-main </dev/null
-`;
 
 /** What became of a transaction, for a controller that could not see its end. */
 export const STATUS = `
@@ -223,11 +195,13 @@ main() {
 main </dev/null
 `;
 
-/** For the probe: the names of all baselines, transactions not ended, and the last line of the journal. */
+/** For the probe, a line each: the names of all baselines, one not ended, one that could not be taken back whole, the last of the journal. */
 export const transactionsProbe = ({ state }: Places): string => `
 ${listBaselines(state)}${sh`
 for p in ${state}/txn/*/pending ${state}/txn/*/rolling-back; do
   if [ -e "$p" ] && [ ! -e "\${p%/*}/unarmed" ]; then cat "$p"; break; fi
 done
+echo
+for p in ${state}/txn/*/stuck; do [ ! -e "$p" ] || { cat "$p"; break; }; done
 echo
 tail -n 1 ${`${state}/journal`} 2>/dev/null || true`}`;

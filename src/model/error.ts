@@ -36,6 +36,7 @@ export const ERROR_EXIT_CODES = {
   'apply-failed': 2,
   'still-different': 2,
   'not-armed': 2,
+  'not-kept': 2,
   'confirmed-too-late': 2,
   locked: 6,
   'transaction-pending': 6,
@@ -45,6 +46,7 @@ export const ERROR_EXIT_CODES = {
   'command-timeout': 2,
   'outcome-unknown': 3,
   'revert-failed': 3,
+  stuck: 3,
   internal: 1,
 } as const satisfies Record<string, number>;
 

@@ -60,6 +60,11 @@ export interface Handler {
 }
 
 export interface Transition {
+  /**
+   * Steps that do nothing but write or remove `paths`; they run before `steps`. The way back leaves them out: there the
+   * snapshot puts the files back, to the letter.
+   */
+  readonly writes?: readonly string[];
   /** POSIX shell texts, each run in its own `set -e` subshell, in order. */
   readonly steps: readonly string[];
   readonly handlers?: readonly Handler[];

@@ -65,13 +65,14 @@ export const file = defineResource<FileProps, FileState>({
   parse: ({ stdout }, props) => parse(stdout, props),
   transition: ({ to }, { path, notify }) => {
     const also = { ...(notify ? { handlers: [notify] } : {}), paths: [path] };
-    if (to.saved === null) return { steps: [removeFile(path)], ...also };
+    if (to.saved === null) return { writes: [removeFile(path)], steps: [], ...also };
     const { content, mode, owner, group, link } = to.saved;
-    if (typeof link === 'string') return { steps: [sh`ln -sfnT -- ${link} ${path}`], ...also };
+    if (typeof link === 'string') return { writes: [sh`ln -sfnT -- ${link} ${path}`], steps: [], ...also };
     return {
-      steps: [
+      writes: [
         writeFile(path, String(content), { mode: String(mode), owner: String(owner), group: String(group) }),
       ],
+      steps: [],
       ...also,
     };
   },

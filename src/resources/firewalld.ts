@@ -96,12 +96,13 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
       saved: savedFields(kind, fileText(output)),
     }),
     transition: ({ from, to, text }, { name }) => {
-      const steps: string[] = [];
+      const writes: string[] = [];
       if (!sameFields(from.saved, to.saved)) {
-        steps.push(text === null ? removeFile(firewalldFile(kind, name)) : checkedWrite(kind, name, text));
+        writes.push(text === null ? removeFile(firewalldFile(kind, name)) : checkedWrite(kind, name, text));
       }
       return {
-        steps,
+        writes,
+        steps: [],
         handlers: sameFields(from.live, to.live) ? [] : [reloadFirewalld],
         paths: [firewalldFile(kind, name)],
       };

@@ -101,13 +101,13 @@ const define = defineResource<SysctlProps, SysctlState>({
     );
   },
   transition: ({ from, to, text }, { name, module }) => {
-    const steps: string[] = [];
+    const writes: string[] = [];
     if (JSON.stringify(from.saved) !== JSON.stringify(to.saved)) {
-      steps.push(
+      writes.push(
         text === null ? removeFile(sysctlFile(name)) : writeFile(sysctlFile(name), text, { mode: '0644' }),
       );
     }
-    return { steps: [...steps, ...liveSteps(from, to, module)], paths: [sysctlFile(name)] };
+    return { writes, steps: liveSteps(from, to, module), paths: [sysctlFile(name)] };
   },
   // A key of a NIC that came later has no value to return to.
   recoverable: (before, now) => ({

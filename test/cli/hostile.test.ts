@@ -78,7 +78,7 @@ const nothingOn = (declared: readonly Resource[]): ProbeResult => ({
   outputs: new Map(declared.map(({ id }) => [id, { stdout: '', code: 127 }])),
   baselines: new Map(),
   checks: [],
-  transactions: { baselines: new Set(), pending: null, last: null },
+  transactions: { baselines: new Set(), pending: null, stuck: null, last: null },
 });
 
 /** Every script that a run might send: reading; and changing, there and back, a host that has nothing of it. */
@@ -100,6 +100,7 @@ function scriptsOf({ plays }: Compiled): string[] {
         baselines: newBaselines(declared, nothingOn(declared), 'run'),
         confirmTimeout: 60,
         applyTimeout: 60,
+        undoTimeout: 30,
         record: { changes: changes.flatMap((change) => change.changes.map(({ sentence }) => sentence)) },
       };
       const files = filesOf(transaction);

@@ -71,6 +71,7 @@ function transaction(resources: readonly Resource[], id: string, by?: string): T
     baselines: newBaselines(resources, read, id),
     confirmTimeout: 60,
     applyTimeout: 60,
+    undoTimeout: 60,
     record: { run: id, who: 'me@here', at: 'now' },
   };
 }

@@ -38,8 +38,8 @@ describe('a run', () => {
     hosts.put('b', 'x');
     await hosts.run(all);
     // b and c were as declared: nothing was changed there, and nothing is kept.
-    expect(hosts.state('a')).toContain('baseline');
-    expect(hosts.state('b')).toEqual([]);
+    expect(hosts.kept('a')).toContain('baseline');
+    expect(hosts.kept('b')).toEqual([]);
     const first = await hosts.run(back);
     expect(statuses(first)).toEqual({ a: 'changed', b: 'ok', c: 'ok' });
     expect([hosts.has('a', 'x'), hosts.has('b', 'x')]).toEqual([false, true]);
@@ -119,13 +119,25 @@ describe('a host that fails', () => {
     expect(result.exitCode).toBe(4);
   });
 
-  it('no new connection after the change: put back over the old one', async () => {
-    hosts.cutFrom('a', 2);
+  it('no new connection after the change: put back over the old one, and said once a new one succeeds', async () => {
+    hosts.cutWhile('a', 'x');
     const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))] }]);
     expect(statuses(result)).toEqual({ a: 'reverted' });
     expect(result.hosts[0]?.error?.message).toContain('no new connection');
     expect(hosts.files('a')).toEqual([]);
     expect(result.exitCode).toBe(2);
+    // The probe's, and the one that proves that the host can be managed again.
+    expect(result.hosts[0]?.ssh.connections).toBe(2);
+  });
+
+  it('control: put back over the old one and still no new connection: a person is needed, exit 3', async () => {
+    hosts.cutFrom('a', 2);
+    const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))] }]);
+    expect(statuses(result)).toEqual({ a: 'unknown' });
+    expect(result.hosts[0]?.error?.code).toBe('outcome-unknown');
+    expect(result.hosts[0]?.error?.message).toContain('It has put itself back, and still no new connection');
+    expect(hosts.files('a')).toEqual([]);
+    expect(result.exitCode).toBe(3);
   });
 
   it('still different after the change: put back', async () => {

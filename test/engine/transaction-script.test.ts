@@ -58,6 +58,7 @@ const transaction = (plan: ChangePlan, id = '20261120T000000-00000000'): Transac
   baselines: [],
   confirmTimeout: 60,
   applyTimeout: 60,
+  undoTimeout: 30,
   record: { run: id, who: 'me@here', at: 'now' },
 });
 

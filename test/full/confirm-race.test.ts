@@ -37,6 +37,7 @@ labSupport('case 13: confirm against rollback on a real host, armed', () => {
     baselines: [],
     confirmTimeout: 60,
     applyTimeout: 60,
+    undoTimeout: 30,
     record: { run: String(round), who: 'race', at: 'now' },
   });
 

@@ -1,7 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import type { Facts, ProbeOutput, Resource, ResourceChange } from '../../../src/model/resource.ts';
+import type {
+  Facts,
+  ProbeOutput,
+  Resource,
+  ResourceChange,
+  Transition,
+} from '../../../src/model/resource.ts';
 
 export const facts: Facts = {
   hostname: 'gw1',
@@ -22,6 +28,12 @@ export const captured = (name: string): ProbeOutput => ({
 
 const HOSTILE = `"; touch /tmp/pwned; $(id) \`id\` 'x' \\ -oProxyCommand=x\n#`;
 
+/** All that a transition does, in order. */
+export const stepsOf = (transition: Transition | undefined): string[] => [
+  ...(transition?.writes ?? []),
+  ...(transition?.steps ?? []),
+];
+
 /** Shell text parses (and does not run): dash is the strictest of the shells that hosts have. */
 function parses(script: string): boolean {
   try {
@@ -33,7 +45,9 @@ function parses(script: string): boolean {
 }
 
 const scripts = (change: ResourceChange): string[] => [
+  ...(change.apply.writes ?? []),
   ...change.apply.steps,
+  ...(change.revert.writes ?? []),
   ...change.revert.steps,
   ...[...(change.apply.handlers ?? []), ...(change.revert.handlers ?? [])].map((handler) => handler.script),
 ];

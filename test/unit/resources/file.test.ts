@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { file } from '../../../src/resources/index.ts';
-import { captured, describeResource, facts } from './conformance.ts';
+import { captured, describeResource, facts, stepsOf } from './conformance.ts';
 
 const path = '/etc/sysctl.d/99-zz-provision-nat-gateway.conf';
 const content = captured('debian-12-file-present').stdout.split('\n').slice(1).join('\n');
@@ -24,13 +24,13 @@ describe('case 25: a path that is no plain file', () => {
       '/etc/motd is missing',
       '/etc/motd is a symbolic link to /etc/shadow',
     ]);
-    expect(change?.apply.steps[0]).toMatch(/mv -fT "\$t" '\/etc\/motd'/);
-    expect(change?.revert.steps).toEqual([`ln -sfnT -- '/etc/shadow' '/etc/motd'`]);
+    expect(stepsOf(change?.apply)[0]).toMatch(/mv -fT "\$t" '\/etc\/motd'/);
+    expect(stepsOf(change?.revert)).toEqual([`ln -sfnT -- '/etc/shadow' '/etc/motd'`]);
     expect(change?.text).toEqual({ path: '/etc/motd', before: null, after: 'new\n' });
   });
 
   it('a link must not exist either where no file must exist', () => {
-    expect(planned('link /nowhere\n', null)?.apply.steps).toEqual([`rm -f '/etc/motd'`]);
+    expect(stepsOf(planned('link /nowhere\n', null)?.apply)).toEqual([`rm -f '/etc/motd'`]);
     expect(planned('absent\n', null)).toBeNull();
   });
 
@@ -52,8 +52,8 @@ describe('file', () => {
 
   it('removes what must not exist, and puts it back as it was', () => {
     const change = file({ path, content: null }).plan({ stdout: '0640 root adm\nold\n', code: 0 }, facts);
-    expect(change?.apply.steps).toEqual([`rm -f '${path}'`]);
-    expect(change?.revert.steps[0]).toContain(`chmod '0640'`);
-    expect(change?.revert.steps[0]).toContain(`chown 'root:adm'`);
+    expect(change?.apply.writes).toEqual([`rm -f '${path}'`]);
+    expect(change?.revert.writes?.[0]).toContain(`chmod '0640'`);
+    expect(change?.revert.writes?.[0]).toContain(`chown 'root:adm'`);
   });
 });

@@ -31,7 +31,7 @@ describeResource('firewalld-policy', {
 describe('firewalld zone', () => {
   it('removed at run time only: a reload and no write', () => {
     const change = zone.plan(captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live'), facts);
-    expect(change?.apply.steps).toEqual([]);
+    expect(change?.apply.writes).toEqual([]);
     expect(change?.apply.handlers?.map((handler) => handler.id)).toEqual(['firewalld reload']);
     expect(change?.changes[0]?.sentence).toBe(
       'zone public: missing live: masquerade for 172.31.0.16/28 towards outside 172.31.0.0/24',
@@ -42,7 +42,7 @@ describe('firewalld zone', () => {
     const saved = { ...gateway, stdout: gateway.stdout.replace('<masquerade/>', '<accept/>') };
     const change = zone.plan(saved, facts);
     expect(change?.changes.map(({ layer, field }) => `${layer}.${field}`)).toEqual(['saved.rules']);
-    expect(change?.apply.steps).toHaveLength(1);
+    expect(change?.apply.writes).toHaveLength(1);
     expect(change?.apply.handlers).toEqual([]);
   });
 
@@ -54,7 +54,7 @@ describe('firewalld zone', () => {
   it('reverts to the file it found, to the letter, and reloads', () => {
     const found = captured('debian-12-firewalld-1.3.3-zone-default');
     const change = zone.plan(found, facts);
-    expect(change?.revert.steps).toEqual([`rm -f '/etc/firewalld/zones/public.xml'`]);
+    expect(change?.revert.writes).toEqual([`rm -f '/etc/firewalld/zones/public.xml'`]);
     expect(change?.revert.handlers?.map((handler) => handler.id)).toEqual(['firewalld reload']);
   });
 
@@ -70,7 +70,7 @@ describe('firewalld zone', () => {
 
   it('checks the new configuration in a copy before it is used', () => {
     const change = zone.plan(captured('debian-12-firewalld-1.3.3-zone-default'), facts);
-    const step = change?.apply.steps[0] ?? '';
+    const step = change?.apply.writes?.[0] ?? '';
     expect(step.indexOf('--check-config')).toBeGreaterThan(0);
     expect(step.indexOf('--check-config')).toBeLessThan(step.indexOf('mv -fT'));
   });

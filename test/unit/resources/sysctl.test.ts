@@ -109,14 +109,14 @@ describe('sysctl', () => {
   it('puts back the file it found, to the letter', () => {
     const found = '# by hand\nnet.ipv4.ip_forward = 0\n';
     const change = forwarding.plan(output(['0', '0', '0'], `present\n${found}`), facts);
-    expect(change?.revert.steps[0]).toContain(`'${found}'`);
-    expect(change?.revert.steps[1]).toBe(`printf '%s\\n' '0' > '/proc/sys/net/ipv4/ip_forward'`);
+    expect(change?.revert.writes?.[0]).toContain(`'${found}'`);
+    expect(change?.revert.steps[0]).toBe(`printf '%s\\n' '0' > '/proc/sys/net/ipv4/ip_forward'`);
   });
 
   it('takes the drop-in away when the role is absent', () => {
     const absent = sysctl({ name: 'nat-gateway', values: {}, content: null });
     const change = absent.plan({ stdout: `--\npresent\n${content}`, code: 0 }, facts);
     expect(change?.changes[0]?.action).toBe('delete');
-    expect(change?.apply.steps).toEqual([`rm -f '/etc/sysctl.d/99-zz-provision-nat-gateway.conf'`]);
+    expect(change?.apply.writes).toEqual([`rm -f '/etc/sysctl.d/99-zz-provision-nat-gateway.conf'`]);
   });
 });

@@ -10,7 +10,7 @@ import {
   sysctl,
   toBaseline,
 } from '../../../src/resources/index.ts';
-import { captured, facts } from './conformance.ts';
+import { captured, facts, stepsOf } from './conformance.ts';
 
 /** What a host would send back of it later: through JSON, as it is kept. */
 const kept = (resource: Resource, output: ProbeOutput): Baseline =>
@@ -49,7 +49,7 @@ describe('a resource that returns to its baseline', () => {
       ['group', 'root', 'staff'],
     ]);
     expect(change?.text).toEqual({ path: '/etc/motd', before: 'ours\n', after: 'theirs\n' });
-    expect(change?.revert.steps.join()).toContain(`'ours\n'`);
+    expect(stepsOf(change?.revert).join()).toContain(`'ours\n'`);
     expect(change?.baseline?.paths).toEqual(['/etc/motd']);
   });
 
@@ -58,7 +58,7 @@ describe('a resource that returns to its baseline', () => {
   });
 
   it('a file that was not there goes away again', () => {
-    expect(back(motd, ours, out('absent\n'))?.apply.steps).toEqual([`rm -f '/etc/motd'`]);
+    expect(stepsOf(back(motd, ours, out('absent\n'))?.apply)).toEqual([`rm -f '/etc/motd'`]);
   });
 
   it('is not the same declaration as the resource itself: two roles that disagree are told', () => {
@@ -84,7 +84,7 @@ describe('kinds on their way back', () => {
       captured('debian-12-service-running'),
       captured('debian-12-service-not-found'),
     );
-    expect(change?.apply.steps).toEqual([
+    expect(stepsOf(change?.apply)).toEqual([
       `systemctl 'stop' -- 'firewalld.service'`,
       `systemctl 'disable' -- 'firewalld.service'`,
     ]);
@@ -92,7 +92,7 @@ describe('kinds on their way back', () => {
 
   it('a command is undone where it had not been done', () => {
     const done = command({ name: 'x', check: 'false', run: 'do it', undo: 'undo it' });
-    expect(back(done, out('0\n'), out('1\n'))?.apply.steps).toEqual(['undo it']);
+    expect(stepsOf(back(done, out('0\n'), out('1\n'))?.apply)).toEqual(['undo it']);
     expect(back(done, out('0\n'), out('0\n'))).toBeNull();
   });
 });
@@ -117,7 +117,7 @@ describe('sysctl on its way back', () => {
   );
 
   it('forwarding goes off, the drop-in goes away, our other keys get their old values', () => {
-    expect(back(parameters, gateway, read([0, 1], []))?.apply.steps).toEqual([
+    expect(stepsOf(back(parameters, gateway, read([0, 1], []))?.apply)).toEqual([
       `rm -f '/etc/sysctl.d/99-zz-provision-gw.conf'`,
       `printf '%s\\n' '0' > '${FORWARD}'`,
       `printf '%s\\n' '1' > '/proc/sys/net/ipv4/conf/eth0/send_redirects'`,
@@ -142,20 +142,22 @@ describe('sysctl on its way back', () => {
   ];
 
   it('what the kernel couples to ip_forward is put back after it, where it is not what the kernel makes of it', () => {
-    const steps = back(parameters, gateway, hardened)?.apply.steps ?? [];
+    const steps = stepsOf(back(parameters, gateway, hardened)?.apply);
     expect(steps.filter((step) => !/^rm|send_redirects/.test(step))).toEqual(coupled);
   });
 
   it('the same when a change is taken back', () => {
-    const steps = parameters.plan(hardened, facts)?.revert.steps ?? [];
+    const steps = stepsOf(parameters.plan(hardened, facts)?.revert);
     expect(steps.filter((step) => !/^rm|send_redirects/.test(step))).toEqual(coupled);
     // Going there, nobody declares it: the kernel's own couplings hold.
-    expect(parameters.plan(hardened, facts)?.apply.steps.join()).not.toMatch(/accept_redirects|forwarding'/);
+    expect(stepsOf(parameters.plan(hardened, facts)?.apply).join()).not.toMatch(
+      /accept_redirects|forwarding'/,
+    );
   });
 
   it('nothing coupled is touched where ip_forward stays as it is, and none of it is drift', () => {
     const drifted = read([1, 1], [conf('eth0/forwarding', 0)], 'present\nnet.ipv4.ip_forward = 1\n');
-    expect(parameters.plan(drifted, facts)?.revert.steps).toEqual([
+    expect(stepsOf(parameters.plan(drifted, facts)?.revert)).toEqual([
       `printf '%s\\n' '1' > '/proc/sys/net/ipv4/conf/eth0/send_redirects'`,
     ]);
     expect(parameters.plan(gateway, facts)).toBeNull();
@@ -167,7 +169,7 @@ describe('sysctl on its way back', () => {
       values: { 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.eth1.forwarding': 0 },
       content: null,
     });
-    expect(keys.plan(read([0, 0], []), facts)?.apply.steps).toEqual([
+    expect(stepsOf(keys.plan(read([0, 0], []), facts)?.apply)).toEqual([
       `printf '%s\\n' '1' > '${FORWARD}'`,
       `printf '%s\\n' '0' > '/proc/sys/net/ipv4/conf/eth1/forwarding'`,
     ]);
@@ -181,7 +183,7 @@ describe('sysctl on its way back', () => {
     });
     const before = kept(parameters, read([0, 1], []));
     expect(toBaseline(now).plan(read([0, 0], []), facts, { baseline: before })).toBeNull();
-    expect(toBaseline(now).plan(read([1, 0], []), facts, { baseline: before })?.apply.steps).toEqual([
+    expect(stepsOf(toBaseline(now).plan(read([1, 0], []), facts, { baseline: before })?.apply)).toEqual([
       `printf '%s\\n' '0' > '${FORWARD}'`,
     ]);
   });
@@ -194,7 +196,7 @@ describe('firewalld on its way back', () => {
 
   it('a zone without a file falls back to the packaged one: file away, one reload', () => {
     const change = back(zone, gateway, captured('debian-12-firewalld-1.3.3-zone-default'));
-    expect(change?.apply.steps).toEqual([`rm -f '/etc/firewalld/zones/public.xml'`]);
+    expect(stepsOf(change?.apply)).toEqual([`rm -f '/etc/firewalld/zones/public.xml'`]);
     expect(change?.apply.handlers?.map(({ id }) => id)).toEqual(['firewalld reload']);
   });
 

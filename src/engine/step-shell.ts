@@ -1,0 +1,46 @@
+import type { ResourceChange, Transition } from '../model/resource.ts';
+
+/** What every script of a transaction sets first: tools are found, and messages are English. */
+export const ENVIRONMENT = `
+LC_ALL=C; export LC_ALL
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH`;
+
+// Microseconds of the monotonic clock, as systemd prints them: tells what was started by this run.
+export const STARTED =
+  'read -r up _ </proc/uptime; PROVISION_STARTED="${up%.*}${up#*.}0000"; export PROVISION_STARTED';
+
+/** The scripts of all handlers, each id once. */
+export function handlersOf(transitions: readonly Transition[]): string[] {
+  const byId = new Map(
+    transitions.flatMap((t) => t.handlers ?? []).map((handler) => [handler.id, handler.script]),
+  );
+  return [...byId.values()];
+}
+
+/** Shell functions `name_0`, `name_1`, … of these texts. A text may be empty or only a comment. */
+export const functions = (name: string, texts: readonly string[]): string[] =>
+  texts.map((text, index) => `${name}_${index}() {\n:\n${text}\n}`);
+
+/**
+ * Runs those functions in order by `runner`, which sets $code. The last one carries the label that means "done",
+ * those before it a part of it.
+ */
+export const calls = (
+  runner: 'run' | 'undo',
+  label: string,
+  name: string,
+  texts: readonly string[],
+  otherwise: string,
+): string[] =>
+  texts.map((_text, index) => {
+    const word = index === texts.length - 1 ? label : `${label}-part`;
+    return `${runner} ${word} ${name}_${index}\n[ "$code" -eq 0 ] || ${otherwise}`;
+  });
+
+/** The snapshot's number of each path of each change. */
+export function numberedPaths(
+  changes: readonly ResourceChange[],
+): { readonly number: number; readonly path: string }[][] {
+  let number = 0;
+  return changes.map((change) => (change.apply.paths ?? []).map((path) => ({ number: number++, path })));
+}
