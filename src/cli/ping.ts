@@ -22,6 +22,7 @@ const NEEDED: readonly (readonly string[])[] = [
   ['sha256sum'],
   ['stat'],
   ['tail'],
+  ['timeout'],
   ['dpkg-query', 'rpm'],
 ];
 

@@ -101,15 +101,11 @@ async function planBack(
   const places = placesOf(context, host);
   const kept = await readKept(session, host.target, wanted, places);
   const back = wayBack(host.name, kept, wanted, places);
-  if (back === null || back.changes.length === 0) {
-    tell(
-      context,
-      host,
-      `nothing to roll back: no confirmed run ${back ? 'with changes of its own ' : ''}is kept there`,
-    );
-    return null;
-  }
-  return back;
+  if (back === null) tell(context, host, 'nothing to roll back: no confirmed run is kept there');
+  else if (back.changes.length === 0)
+    tell(context, host, `nothing to roll back: run ${back.run} brought only packages, and those stay`);
+  else return back;
+  return null;
 }
 
 async function rollbackHost(context: Context, host: HostRun, wanted: string | undefined): Promise<void> {

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Resource } from '../../src/model/resource.ts';
 import { file } from '../../src/resources/index.ts';
 import { directoryHosts, flag, roleOf } from './directory-hosts.ts';
 import type { DirectoryHosts } from './directory-hosts.ts';
@@ -24,6 +25,10 @@ const play = (...resources: Parameters<typeof roleOf>) => ({ hosts: 'a', roles: 
 const has = (...names: string[]) => [play(...names.map((name) => flag({ name })))];
 const statuses = ({ hosts: reports }: { hosts: readonly { name: string; status: string }[] }) =>
   Object.fromEntries(reports.map(({ name, status }) => [name, status]));
+const packagePlan: Resource['plan'] = (output, facts) => {
+  const change = flag({ name: 'x' }).plan(output, facts);
+  return change && { ...change, phase: 'package' };
+};
 type Ended = Awaited<ReturnType<DirectoryHosts['run']>>;
 const sentences = ({ hosts: [report] }: Ended) => report?.changes.map(({ sentence }) => sentence);
 const codeOf = ({ hosts: [report] }: Ended) => report?.error?.code;
@@ -83,6 +88,17 @@ describe('a rollback', () => {
     const back = await hosts.rollback(['a']);
     expect([back.exitCode, statuses(back)]).toEqual([0, { a: 'ok' }]);
     expect(warnings(back)).toContain('nothing to roll back: no confirmed run is kept there');
+  });
+
+  it('of a run that brought only packages: those stay, and that is said', async () => {
+    const { runId } = await hosts.run([
+      play({ ...flag({ name: 'x' }), phase: 'package', plan: packagePlan }),
+    ]);
+    const back = await hosts.rollback(['a']);
+    expect([back.exitCode, statuses(back), hosts.files('a')]).toEqual([0, { a: 'ok' }, ['x']]);
+    expect(warnings(back)).toContain(
+      `nothing to roll back: run ${runId} brought only packages, and those stay`,
+    );
   });
 
   it('of a run that is not among the kept ones is refused with the list of those', async () => {

@@ -133,7 +133,7 @@ export default playbook('fails', [play({ hosts: 'gw1', roles: [natGateway(), tra
       );
       const brought = touched(other, await lab.on('iso1', SNAPSHOT));
       expect(brought).toContain('file /etc/firewalld/firewalld.conf');
-      expect(left).toEqual(brought);
+      expect(left.filter((what) => !brought.includes(what))).toEqual([]);
       expect(
         await lab.on(
           'gw1',

@@ -76,7 +76,7 @@ labSupport('NAT gateway on a bare Debian 12 host (row A)', () => {
     async () => {
       const { code, report, stdout } = await lab.run();
       expect(code).toBe(0);
-      expect(stdout).toMatch(/gw1\s+: ok=8 changed=0 /);
+      expect(stdout).toMatch(/gw1\s+: ok=14 changed=0 /);
       expect(report.hosts.map(({ name, ssh }) => [name, ssh.connections, ssh.execs])).toEqual(
         report.hosts.map(({ name }) => [name, 1, 1]),
       );

@@ -41,6 +41,7 @@ const NEEDED = [
   'sha256sum',
   'stat',
   'tail',
+  'timeout',
 ];
 
 describe('provision ping', () => {
