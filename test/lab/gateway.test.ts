@@ -72,9 +72,16 @@ labSupport('NAT gateway on a bare Debian 12 host (row A)', () => {
   );
 
   it(
-    'the second run changes nothing: one connection and one exec for every host',
+    'the second run changes nothing and arms nothing: one connection and one exec for every host (case 28)',
     async () => {
+      const ARMED =
+        "wc -l </var/lib/provision/journal; systemctl show -p NRestarts,ExecReload firewalld -p ActiveEnterTimestamp; journalctl -q -o cat -g 'provision-(rollback|window)' | wc -l";
+      const armed = await lab.on('gw1', ARMED);
+      // Control: the first run did leave a line and timers.
+      expect(armed).toMatch(/^1\n/);
+      expect(armed).not.toMatch(/\n0\n$/);
       const { code, report, stdout } = await lab.run();
+      expect(await lab.on('gw1', ARMED)).toBe(armed);
       expect(code).toBe(0);
       expect(stdout).toMatch(/gw1\s+: ok=14 changed=0 /);
       expect(report.hosts.map(({ name, ssh }) => [name, ssh.connections, ssh.execs])).toEqual(
@@ -122,7 +129,7 @@ labSupport('NAT gateway on a bare Debian 12 host (row A)', () => {
   );
 
   it(
-    'after a reboot of the gateway all of it holds without a run',
+    'after a reboot of the gateway all of it holds without a run (case 9)',
     async () => {
       await lab.reboot('gw1');
       expect(await seen('db1')).toBe('203.0.113.10');

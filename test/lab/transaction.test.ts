@@ -394,4 +394,44 @@ labSupport('transactions on a real host', () => {
     },
     MINUTES,
   );
+
+  it(
+    'two hosts, one whose check passed before and fails then: both are as before, and the report names the culprit',
+    async () => {
+      const isolated = await lab.on('iso1', SNAPSHOT);
+      const together = lab.playbook(
+        'together',
+        `import { command, defineRole, file, play, playbook, reach } from 'provision';
+         const both = defineRole('both', ({ host }) => ({
+           resources: [
+             file({ path: '/etc/provision-test', content: 'new\\n' }),
+             ...(host.name === 'iso1'
+               ? [command({
+                   name: 'closed',
+                   check: 'nft list table ip closed',
+                   run: ${JSON.stringify("nft 'add table ip closed; add chain ip closed in { type filter hook input priority 0; }; add rule ip closed in ip saddr 172.31.0.20 tcp dport 22 drop'")},
+                   undo: 'nft delete table ip closed',
+                 })]
+               : []),
+           ],
+         }));
+         export default playbook('together', [
+           play({
+             hosts: 'gw1,iso1',
+             roles: [both()],
+             checks: [reach({ from: 'db1', to: '172.31.0.40:22', expect: 'open', retries: 0 })],
+           }),
+         ]);`,
+      );
+      const run = await lab.runPlaybook(together);
+      expect(run.code).toBe(2);
+      expect([statusOf(run.report, 'gw1'), statusOf(run.report, 'iso1')]).toEqual(['reverted', 'reverted']);
+      const check = run.report.hosts.flatMap(({ checks }) => checks)[0];
+      expect([check?.baseline, check?.status]).toEqual(['pass', 'fail']);
+      expect(run.report.hosts.find(({ name }) => name === 'gw1')?.cause).toEqual({ host: 'db1' });
+      await expectAsBefore();
+      expect(await lab.on('iso1', SNAPSHOT)).toBe(isolated);
+    },
+    2 * MINUTES,
+  );
 });
