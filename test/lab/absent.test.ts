@@ -101,8 +101,8 @@ export default playbook('fails', [play({ hosts: 'gw1', roles: [natGateway(), tra
       const between = await stateOf(lab);
       expect(between.parameters).toContain('net.ipv4.ip_forward = 1');
       expect(touched(bare.snapshot, between.snapshot)).toContain('firewalld');
-      // zone, policy, service, sysctl, package.
-      expect((await lab.on('gw1', BASELINES)).trim()).toBe('5');
+      // At least zone, policy, service, sysctl, package.
+      expect(Number(await lab.on('gw1', BASELINES))).toBeGreaterThanOrEqual(5);
       expect(await lab.on('gw1', "stat -c '%U %a' /var/lib/provision/baseline")).toBe('root 700\n');
       expect(
         await lab.on('gw1', 'find /var/lib/provision/baseline -name record.json ! -perm 600 | wc -l'),
