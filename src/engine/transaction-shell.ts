@@ -155,6 +155,8 @@ prepare() {
   ${armed ? ':' : ': > "$T/unarmed"'}
   unpack || give_up 'the scripts did not arrive whole, or there is no space left on /var'
   { mkdir "$T/snapshot" && snapshot && { sync "$T"/snapshot/* "$T" 2>/dev/null || sync; } && : > "$T/complete"; } || give_up 'no snapshot could be taken: is there space left on /var, is a path a directory, or can others write where it lies?'
+  # Whoever asked may go away: what is armed is begun all the same, or it would wait for its long timer for nothing.
+  trap '' PIPE HUP
   unit_for_a_reboot || give_up 'the unit for a reboot in the middle could not be written'
   { printf '%s' "$HOLDER" > "$T/pending.new" && mv "$T/pending.new" "$T/pending"; } || give_up 'there is no space left on /var'
   arm "provision-rollback-$ID" ${seconds} || give_up 'systemd could not set the timer that takes the change back'

@@ -114,6 +114,17 @@ describe('a step of the way back', () => {
   });
 });
 
+it('case 23: one that went back only in part: the host itself refuses the next one, and says whose it is', () => {
+  const of = transaction([makes('a', 'exit 5')]);
+  send(launchScript(of), of);
+  expect(send(rollbackRequest(of), of).ending).toBe('stuck');
+  const next = { ...transaction([makes('b')]), id: '20261120T000001-11111111-1' };
+  const { ending, refusal } = send(launchScript(next), next);
+  expect([ending, refusal?.reason]).toEqual(['refused', 'stuck']);
+  expect(JSON.parse(refusal?.text ?? '')).toMatchObject({ who: 'me@here' });
+  expect(files()).toEqual(['a']);
+});
+
 describe('confirm and way back do not wait for ever', () => {
   it('another holds their lock for good: the way back is made, a confirm is not', async () => {
     const of = transaction([makes('a')]);

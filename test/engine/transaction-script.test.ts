@@ -135,6 +135,18 @@ describe('a transaction', () => {
     }
   });
 
+  it('case 4: a controller that goes away just when it is armed does not leave it waiting unbegun', () => {
+    const of = transaction({ packages: [], changes: [makes('a'), makes('b')] });
+    // Nobody reads on after the first line, so that the next one cannot be written.
+    const said = execFileSync('sh', ['-c', '{ dash -s; echo ended >&2; } | head -n 1'], {
+      input: launchScript(of).replace('mark begin', 'mark begin; sleep 0.3'),
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    expect(said).toContain('begin');
+    expect(files()).toEqual(['a', 'b']);
+  });
+
   it('case 7: scripts that arrived damaged are not run', () => {
     const of = transaction({ packages: [], changes: [makes('a')] });
     const damaged = launchScript(of).replace(`touch ${host}/a`, `touch ${host}/b`);
