@@ -67,7 +67,8 @@ export function describeRules({ field, layer, before, after }: FieldDifference, 
     if (before === null) return `${file} is missing`;
     return after === null ? `${file} should not exist` : `${file} differs ${LAYER_WORDS.saved}`;
   }
-  if (field === 'loaded') return 'the rules of provision are not loaded';
+  if (field === 'loaded')
+    return `the rules of provision are ${before === true ? 'loaded, and should not be' : 'not loaded'}`;
   const { extra, missing } = listDifference(before, after);
   const telling = TELLING.test(field);
   const what = !telling && (field.startsWith('chain ') || field.includes('PROVISION')) ? `${field}: ` : '';

@@ -157,12 +157,14 @@ function transition(name: string, from: Holding, to: Holding, byFile: boolean): 
     const { file } = to[backend];
     return file === null ? [] : [writeFile(rulesFile(name, backend), file, PRIVATE)];
   });
+  const nothing = BACKENDS.every((backend) => to[backend].file === null);
   const removed = files.filter((backend) => to[backend].file === null);
   return {
     steps: [
       ...(byFile && written.length > 0 ? [writeFile(loaderFile(name), loader(name), PRIVATE)] : []),
       ...(byFile ? written : []),
       ...(byFile ? removed.map((backend) => removeFile(rulesFile(name, backend))) : []),
+      ...(byFile && nothing ? [removeFile(loaderFile(name))] : []),
       ...incoming.map((backend) =>
         byFile ? sh`sh ${loaderFile(name)}` : setLive(backend, liveText(backend, to[backend].live ?? '')),
       ),
@@ -181,24 +183,29 @@ const liveText = (backend: Backend, live: string): string =>
 const liveFields = (backend: Backend, live: string | null): Fields | null =>
   live === null ? null : fieldsOf(backend, live);
 
-/** Of rules that are not there at all only what they do is told, not how. */
-const newFields = (backend: Backend, live: string): Fields => ({
-  loaded: true,
-  ...Object.fromEntries(
-    Object.entries(fieldsOf(backend, live)).filter(
-      ([field, items]) =>
-        Array.isArray(items) && (items as readonly string[]).some((item) => hasWords(field, item)),
-    ),
-  ),
-});
+/** What rules do, without how they do it. */
+const wholeFields = (backend: Backend, live: string | null): Fields =>
+  live === null
+    ? { loaded: false }
+    : {
+        loaded: true,
+        ...Object.fromEntries(
+          Object.entries(fieldsOf(backend, live)).filter(
+            ([field, items]) =>
+              Array.isArray(items) && (items as readonly string[]).some((item) => hasWords(field, item)),
+          ),
+        ),
+      };
 
 function differencesOf(backend: Backend, actual: Holding, wanted: Holding): FieldDifference[] {
   const saved = [{ file: actual[backend].file }, { file: wanted[backend].file }] as const;
   const [has, wants] = [actual[backend].live, wanted[backend].live];
-  const whole = has === null && wants !== null;
+  // All or nothing: only what the rules do is told, not how.
+  const whole = (has === null) !== (wants === null);
+  const fields = whole ? wholeFields : liveFields;
   const found = differences(
-    { live: whole ? { loaded: false } : liveFields(backend, has), saved: saved[0] },
-    { live: whole ? newFields(backend, wants) : liveFields(backend, wants), saved: saved[1] },
+    { live: fields(backend, has), saved: saved[0] },
+    { live: fields(backend, wants), saved: saved[1] },
   );
   const rest = other(backend);
   const leftover = actual[rest].file !== null || actual[rest].live !== null;

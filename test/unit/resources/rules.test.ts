@@ -51,6 +51,20 @@ describe('rules', () => {
     expect(said.join('\n')).not.toContain('chain');
   });
 
+  it('taken away, they leave nothing behind, and the plan says what ends', () => {
+    const lines = captured('debian-12-rules-nftables-drifted').stdout.split('\n');
+    lines[3] = '-';
+    const gone = rules({ ...byNft, nftables: null }).plan({ stdout: lines.join('\n'), code: 0 }, facts);
+    const said = gone?.changes.map(({ sentence }) => sentence) ?? [];
+    expect(said).toContain('the rules of provision are loaded, and should not be');
+    expect(said).toContain('not declared but present live: masquerade 172.31.0.16/28');
+    expect(said.join('\n')).not.toContain('chain');
+    expect(gone?.apply.steps).toEqual(
+      expect.arrayContaining([`rm -f '/etc/provision/nat.nft'`, `rm -f '/etc/provision/load-nat'`]),
+    );
+    expect(gone?.revert.steps.join('\n')).toContain('chain guard');
+  });
+
   it('loads the new backend before it takes the old one away', () => {
     const change = rules(byIptables).plan(captured('debian-12-rules-iptables-beside-nftables'), facts);
     expect(change?.changes.map(({ sentence }) => sentence)).toContain(
