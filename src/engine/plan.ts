@@ -70,12 +70,12 @@ function foretellLockout(
   });
 }
 
-/** What is declared and cannot be had there is said once, and is no drift. */
-function tellSkipped({ emit }: Context, play: CompiledPlay, host: HostRun): void {
+/** What resources warn of is said once, and is no drift. */
+function tellWarnings({ emit }: Context, play: CompiledPlay, host: HostRun): void {
   for (const resource of play.resources.get(host.name) ?? []) {
     const output = host.probe?.outputs.get(resource.id);
-    const skipped = (output && resource.skipped?.(output)) ?? [];
-    skipped.forEach((message) => emit({ type: 'warning', host: host.name, message }));
+    const warnings = (output && resource.warnings?.(output)) ?? [];
+    warnings.forEach((message) => emit({ type: 'warning', host: host.name, message }));
   }
 }
 
@@ -113,7 +113,7 @@ export function planHost(context: Context, play: CompiledPlay, host: HostRun): r
   try {
     refuseWhilePending(context, host);
     const changes = changesOf(play, host);
-    tellSkipped(context, play, host);
+    tellWarnings(context, play, host);
     refuseWhileStuck(context, host, changes);
     host.changes.push(...changes);
     tellWithoutBaseline(context, play, host);

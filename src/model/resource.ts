@@ -139,6 +139,6 @@ export interface Resource {
   planBack(output: ProbeOutput, facts: Facts, baseline: Baseline): ResourceChange | null;
   /** What a baseline would keep of the host as it is; null = nothing to keep. */
   baseline(output: ProbeOutput, facts: Facts): Baseline | null;
-  /** What is declared and cannot be there on this host, in sentences: neither drift nor a failure. */
-  skipped?(output: ProbeOutput): readonly string[];
+  /** What a person should know of this host, in sentences: neither drift nor a failure. */
+  warnings?(output: ProbeOutput): readonly string[];
 }

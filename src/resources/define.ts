@@ -48,8 +48,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly sentence?: (difference: FieldDifference, props: Props) => string | undefined;
   /** The file behind the resource as it is and as it should be. */
   readonly text?: (output: ProbeOutput, props: Props, facts: Facts) => FileText;
-  /** What is declared and cannot be had on this host, in sentences. `parse` shows it as declared. */
-  readonly skipped?: (output: ProbeOutput, props: Props) => readonly string[];
+  /** What a person should know of this host, in sentences: what cannot be had there, `parse` shows as declared. */
+  readonly warnings?: (output: ProbeOutput, props: Props) => readonly string[];
   /**
    * What of a baseline can be had again on a host that is `now` like that, where it is not all of it. `text` is that
    * of the baseline's file.
@@ -72,7 +72,7 @@ function actionOf(from: State, to: State): Change['action'] {
 export function defineResource<Props, S extends State>(
   definition: ResourceDefinition<Props, S>,
 ): (props: Props) => Resource {
-  const { kind, phase = 'main', skipped } = definition;
+  const { kind, phase = 'main', warnings } = definition;
   return (props) => {
     const id = `${kind}:${definition.name(props)}`;
     const textOf = (output: ProbeOutput, facts: Facts): FileText | undefined =>
@@ -107,7 +107,7 @@ export function defineResource<Props, S extends State>(
       props,
       probe: definition.probe(props),
       phase,
-      ...(skipped ? { skipped: (output: ProbeOutput) => skipped(output, props) } : {}),
+      ...(warnings ? { warnings: (output: ProbeOutput) => warnings(output, props) } : {}),
       plan(output, facts, { others = [] } = {}) {
         const to = definition.desired(props, facts);
         const change = way(definition.parse(output, props), to, textOf(output, facts));

@@ -92,7 +92,7 @@ const define = defineResource<SysctlProps, SysctlState>({
     const coupled = parseCoupled(lines.slice(read.lines, end));
     return { live: read.live, saved: text === null ? null : parseDropIn(text), coupled };
   },
-  skipped: ({ stdout }, { values, module }) => {
+  warnings: ({ stdout }, { values, module }) => {
     const { skipped } = liveValues(stdout.split('\n'), inOrder(Object.keys(values)), values, module);
     return [...skipped].map(([key, value]) =>
       value === null

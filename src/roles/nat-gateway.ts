@@ -2,6 +2,7 @@ import { egress, reach } from '../checks/index.ts';
 import type { CheckSpec, RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Facts, Resource } from '../model/resource.ts';
 import {
+  blanketZones,
   firewalldPolicy,
   firewalldZone,
   onlyWhere,
@@ -170,8 +171,10 @@ function firewalld(vars: HostVariables, context: RoleContext): Resource[] {
         : () => context.template('firewalld/policy.xml', { name: FORWARD_POLICY, sources }),
   });
   const declared = zones(vars, context);
-  if (declared.length === 0) return [onlyWhere(HAS_FIREWALLD, policy)];
+  const names = Object.keys(zonesOf(vars));
+  if (declared.length === 0) return [onlyWhere(HAS_FIREWALLD, policy), blanketZones(names)];
   return [
+    blanketZones(names),
     packageInstalled({ name: 'firewalld' }),
     ...declared,
     policy,

@@ -83,7 +83,7 @@ labSupport('NAT gateway on a bare Debian 12 host (row A)', () => {
       const { code, report, stdout } = await lab.run();
       expect(await lab.on('gw1', ARMED)).toBe(armed);
       expect(code).toBe(0);
-      expect(stdout).toMatch(/gw1\s+: ok=14 changed=0 /);
+      expect(stdout).toMatch(/gw1\s+: ok=\d+ changed=0 /);
       expect(report.hosts.map(({ name, ssh }) => [name, ssh.connections, ssh.execs])).toEqual(
         report.hosts.map(({ name }) => [name, 1, 1]),
       );

@@ -41,7 +41,7 @@ describeResource('sysctl', {
 describe('parameters of a kernel module', () => {
   it('what the kernel lets nobody set in a container is no drift, and is told with its value', () => {
     expect(table.plan(SET, facts)).toBeNull();
-    expect(table.skipped?.(SET)).toEqual([
+    expect(table.warnings?.(SET)).toEqual([
       `${KEY}buckets is skipped (unsupported): it is 262144, and the kernel lets nobody set it here`,
       `${KEY}max is skipped (unsupported): it is 262144, and the kernel lets nobody set it here`,
     ]);
@@ -52,7 +52,7 @@ describe('parameters of a kernel module', () => {
     expect(change?.changes.filter(({ layer }) => layer === 'live').map(({ field }) => field)).toEqual(
       Object.keys(values),
     );
-    expect(table.skipped?.(INITIAL)).toEqual([]);
+    expect(table.warnings?.(INITIAL)).toEqual([]);
   });
 
   it('in a container the others are set', () => {
@@ -75,8 +75,8 @@ describe('parameters of a kernel module', () => {
 
   it('a module that this host cannot load: every key is skipped', () => {
     expect(stepsOf('missing', NONE)).toEqual([]);
-    expect(table.skipped?.(output('missing', NONE))).toHaveLength(4);
-    expect(table.skipped?.(output('missing', NONE))[0]).toBe(
+    expect(table.warnings?.(output('missing', NONE))).toHaveLength(4);
+    expect(table.warnings?.(output('missing', NONE))[0]).toBe(
       `${KEY}buckets is skipped (unsupported): the kernel does not have it here`,
     );
   });
@@ -85,7 +85,7 @@ describe('parameters of a kernel module', () => {
     expect(stepsOf('loaded', ['1', 'absent', '3', '4'])).toHaveLength(3);
     // In a container /sys/module may be hidden: that other keys are there says that it is loaded.
     expect(stepsOf('loadable', ['1', 'absent', '3', '4'])).toHaveLength(3);
-    expect(table.skipped?.(output('loadable', ['1', 'absent', '3', '4']))).toHaveLength(1);
+    expect(table.warnings?.(output('loadable', ['1', 'absent', '3', '4']))).toHaveLength(1);
   });
 
   it('a step leaves alone what cannot be written, as the probe does, and fails where a write is refused', () => {

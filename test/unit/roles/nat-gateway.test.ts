@@ -71,6 +71,7 @@ describe('NAT gateway by firewalld', () => {
   it('adds addresses first and switches forwarding on last', () => {
     expect(build().resources.map((resource) => resource.id)).toEqual([
       'addresses:eth0',
+      'firewalld-blanket:zones',
       'package:firewalld',
       'firewalld-zone:public',
       'firewalld-policy:provision-forward',
@@ -153,7 +154,7 @@ describe('NAT gateway by firewalld', () => {
     it('returns everything but the package to the baseline, in the reverse order: forwarding first', () => {
       const { resources, proofs, warnings } = absent();
       const present = build()
-        .resources.filter(({ phase }) => phase === 'main')
+        .resources.filter(({ phase, kind }) => phase === 'main' && kind !== 'firewalld-blanket')
         .map(({ id }) => id);
       expect(resources.map((resource) => resource.id)).toEqual(present.toReversed());
       // What has a name of ours was not there before.
@@ -176,7 +177,9 @@ describe('NAT gateway by firewalld', () => {
         zones: { outer: { interfaces: ['eth0'], services: ['ssh'], ports: [] } },
       };
       const probes = ({ resources }: ReturnType<typeof build>) =>
-        resources.filter(({ phase }) => phase === 'main').map(({ probe }) => probe);
+        resources
+          .filter(({ phase, kind }) => phase === 'main' && kind !== 'firewalld-blanket')
+          .map(({ probe }) => probe);
       expect(probes(absent({ firewall }))).toEqual(probes(build({ firewall })).toReversed());
     });
 
