@@ -3,6 +3,7 @@ import type { Facts, FieldDifference, Fields, Handler, ProbeOutput, Resource } f
 import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
+import { keepThrough } from './docker-forward.ts';
 import { readLive, runtimeFields, runtimeLine } from './firewalld-dbus.ts';
 import { policyLockout, zoneLockout } from './firewalld-lockout.ts';
 import { describeFirewalld } from './firewalld-words.ts';
@@ -37,6 +38,7 @@ export const firewalldFile = (kind: Kind, name: string): string =>
  * Loads the saved configuration, at most once a run. Left out when firewalld was started by this very run, after the
  * files were written. `firewall-cmd --reload` waits until all is loaded (`systemctl reload` does not). Without its
  * table a reload would drop every packet while `--state` still says running: firewalld is restarted then.
+ * What goes past Docker's DROP outlives it.
  */
 export const reloadFirewalld: Handler = {
   id: 'firewalld reload',
@@ -44,10 +46,10 @@ export const reloadFirewalld: Handler = {
 systemctl is-active -q firewalld.service || exit 0
 started=$(systemctl show -p ActiveEnterTimestampMonotonic --value firewalld.service)
 [ "$started" -lt "$PROVISION_STARTED" ] || exit 0
-if grep -qs '^FirewallBackend=iptables' /etc/firewalld/firewalld.conf || nft list table inet firewalld >/dev/null 2>&1
+${keepThrough(`if grep -qs '^FirewallBackend=iptables' /etc/firewalld/firewalld.conf || nft list table inet firewalld >/dev/null 2>&1
 then firewall-cmd --reload
 else systemctl restart firewalld.service
-fi`,
+fi`)}`,
 };
 
 /** Whatever stands in a file that firewalld cannot parse is drift, not a crash. */

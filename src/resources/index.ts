@@ -1,6 +1,7 @@
 export { secondaryAddresses } from './address.ts';
 export { command } from './command.ts';
 export { defineResource } from './define.ts';
+export { dockerForward } from './docker-forward.ts';
 export { file } from './file.ts';
 export { firewalldPolicy, firewalldZone } from './firewalld.ts';
 export { blanketZones } from './firewalld-blanket.ts';

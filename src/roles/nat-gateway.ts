@@ -3,6 +3,7 @@ import type { CheckSpec, RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Facts, Resource } from '../model/resource.ts';
 import {
   blanketZones,
+  dockerForward,
   firewalldPolicy,
   firewalldZone,
   onlyWhere,
@@ -36,6 +37,9 @@ function kernelParameters({ nics }: HostVariables): Record<string, number> {
 }
 
 const HAS_FIREWALLD = 'command -v firewalld >/dev/null';
+/** One that is stopped rejects nothing, and cannot be seen to have taken a policy. */
+const RUNS_FIREWALLD = 'systemctl -q is-active firewalld.service 2>/dev/null';
+const HAS_DOCKER = 'command -v dockerd >/dev/null';
 const FORWARD_POLICY = 'provision-forward';
 
 const byFirewalld = ({ nat }: HostVariables): boolean => nat?.engine === 'firewalld';
@@ -157,8 +161,7 @@ function proofs(vars: HostVariables, context: RoleContext): CheckSpec[] {
 }
 
 /**
-/**
- * firewalld with its zones, where the inventory declares any or lets it translate; where it only happens to be on the
+ * firewalld with its zones, where the inventory declares any or lets it translate; where it only happens to run on the
  * host, just the policy without which it would reject what is forwarded.
  */
 function firewalld(vars: HostVariables, context: RoleContext): Resource[] {
@@ -172,7 +175,7 @@ function firewalld(vars: HostVariables, context: RoleContext): Resource[] {
   });
   const declared = zones(vars, context);
   const names = Object.keys(zonesOf(vars));
-  if (declared.length === 0) return [onlyWhere(HAS_FIREWALLD, policy), blanketZones(names)];
+  if (declared.length === 0) return [onlyWhere(RUNS_FIREWALLD, policy), blanketZones(names)];
   return [
     blanketZones(names),
     packageInstalled({ name: 'firewalld' }),
@@ -180,6 +183,16 @@ function firewalld(vars: HostVariables, context: RoleContext): Resource[] {
     policy,
     service({ name: 'firewalld', running: true, enabled: true }),
   ];
+}
+
+/** Beside Docker: what is declared passes the policy DROP that Docker may have set, whatever translates. */
+function besideDocker(vars: HostVariables, absent: boolean): Resource {
+  const wanted = natRules(vars);
+  const backends = [...wanted.ports, ...wanted.whole].map(({ to }) => to);
+  return onlyWhere(
+    HAS_DOCKER,
+    dockerForward(absent ? { sources: null, backends: [] } : { sources: declaredSources(wanted), backends }),
+  );
 }
 
 /**
@@ -198,6 +211,7 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
     toBaseline(sysctl({ name: 'nat-gateway', values: kernelParameters(vars), content: null })),
     ...bandwidthResources({ ...vars, bandwidth: [], eips: {} }, context).toReversed(),
     ...conntrackTakenAway(vars),
+    besideDocker(vars, true),
     ...natByRules(vars, true, context).toReversed(),
     ...made.toReversed().map(toBaseline),
     ...addresses(vars, true).toReversed(),
@@ -223,6 +237,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
     ...addresses(vars, false),
     ...firewalld(vars, context),
     ...natByRules(vars, byFirewalld(vars), context),
+    besideDocker(vars, false),
     ...conntrack(vars, context),
     ...bandwidthResources(vars, context),
     // Last: forwarding without translation would let packets leave with an inside source.

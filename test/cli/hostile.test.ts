@@ -120,7 +120,7 @@ const parse = (script: string): Buffer =>
   execFileSync('dash', ['-n'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
 const outsideQuotes = (script: string): string => script.replaceAll(/'[^']*'/g, '');
 
-describe('hostile text in every field of the inventory', () => {
+describe('case 32: hostile text in every field of the inventory', () => {
   const passed = new Set<string>();
 
   it('control: the inventory without it is valid, and its scripts parse', async () => {
@@ -205,7 +205,7 @@ describe('hostile text in every field of the inventory', () => {
   });
 });
 
-describe('hostile text through the whole command line', () => {
+describe('case 32: hostile text through the whole command line', () => {
   const network = fakeNetwork();
   const project = (host: FakeHost, source: string, vars: Record<string, unknown> = {}): Project =>
     projectFor(network, { gw1: host }, source, { vars });

@@ -64,6 +64,8 @@ export interface Conformance {
   readonly hostile: (text: string) => Resource;
   /** What an absent one is called: most are created, a service that is not there is changed. */
   readonly actionWhenAbsent?: 'create' | 'update';
+  /** Without the tool there is nothing to change: it is what the tool does that is mended. */
+  readonly needsNoTool?: true;
 }
 
 /** What every resource must do, whatever its kind. */
@@ -96,7 +98,8 @@ export function describeResource(kind: string, conformance: Conformance): void {
     });
 
     it('treats a missing tool as absent, not as a crash', () => {
-      expect(resource.plan({ stdout: '', code: 127 }, facts)).not.toBeNull();
+      const planned = resource.plan({ stdout: '', code: 127 }, facts);
+      expect(planned !== null).toBe(!conformance.needsNoTool);
     });
 
     it('writes shell that parses, there and back', () => {

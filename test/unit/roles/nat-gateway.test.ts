@@ -79,6 +79,7 @@ describe('NAT gateway by firewalld', () => {
       'rules:nat',
       'file:/etc/systemd/system/provision-nat.service',
       'service:provision-nat.service',
+      'docker-forward:FORWARD',
       'file:/etc/modules-load.d/provision-conntrack.conf',
       'file:/etc/modprobe.d/provision-conntrack.conf',
       'sysctl:conntrack',
@@ -158,7 +159,8 @@ describe('NAT gateway by firewalld', () => {
         .map(({ id }) => id);
       expect(resources.map((resource) => resource.id)).toEqual(present.toReversed());
       // What has a name of ours was not there before.
-      const ours = /provision-(nat|net|conntrack)|rules:nat|sysctl:conntrack|shaping:|addresses:/;
+      const ours =
+        /provision-(nat|net|conntrack)|rules:nat|docker-forward:|sysctl:conntrack|shaping:|addresses:/;
       expect(resources.filter(({ id }) => !ours.test(id)).every((resource) => resource.toBaseline)).toBe(
         true,
       );
