@@ -1,5 +1,4 @@
-import { egress, reach } from '../checks/index.ts';
-import type { CheckSpec, RoleContext, RoleResult } from '../model/playbook.ts';
+import type { RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Facts, Resource } from '../model/resource.ts';
 import {
   blanketZones,
@@ -13,13 +12,12 @@ import {
   sysctl,
   toBaseline,
 } from '../resources/index.ts';
-import { addressOf, contains, prefixLength } from '../model/ipv4.ts';
-import type { NatRules } from '../model/nat-rules.ts';
 import { bandwidthResources } from './bandwidth.ts';
 import { conntrack, conntrackTakenAway } from './conntrack.ts';
 import { defineRole } from './define.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
+import { natProofs } from './nat-proofs.ts';
 import { declaredSources, natRules } from './nat-rules.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables, Zone } from './variables/index.ts';
@@ -106,59 +104,6 @@ const addresses = ({ nics }: HostVariables, absent: boolean): Resource[] =>
       ? secondaryAddresses({ nic, primary: null, addresses: [] })
       : secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
   );
-
-/** The address that the outside sees for masqueraded sources: the EIP of the first mapped primary address. */
-function publicAddress({ nics, eips }: HostVariables): string | undefined {
-  const primaries = Object.values(nics ?? {}).map((nic) => nic.address.split('/')[0]);
-  return Object.values(eips ?? {}).find((eip) => primaries.includes(eip.private))?.public ?? primaries[0];
-}
-
-/** Which public addresses a private one may leave by: its smallest SNAT entry decides, else masquerade; none = no way out. */
-function leavesBy(vars: HostVariables, wanted: NatRules, address: string): string[] {
-  const entry = wanted.snat
-    .filter(({ source }) => contains(source, address))
-    .toSorted((a, b) => prefixLength(a.source) - prefixLength(b.source))
-    .at(-1);
-  if (entry) {
-    const publicOf = new Map(Object.values(vars.eips ?? {}).map((eip) => [eip.private, eip.public]));
-    return entry.to.map((own) => publicOf.get(own) ?? own);
-  }
-  const masqueraded = publicAddress(vars);
-  const declared = wanted.masquerade.some((source) => contains(source, address));
-  return declared && masqueraded !== undefined ? [masqueraded] : [];
-}
-
-/** How many entries are asked in every run, and after a change: each question is a connection from outside. */
-const ASKED_ALWAYS = 4;
-const ASKED_AFTER_A_CHANGE = 20;
-
-/** Every known host with a declared source leaves by its public address; every TCP entry answers from the outside. */
-function proofs(vars: HostVariables, context: RoleContext): CheckSpec[] {
-  const wanted = natRules(vars);
-  const views = Object.entries(context.hosts) as [string, HostVariables][];
-  const behind = views.flatMap(([name, view]) => {
-    const own = Object.keys(view.eips ?? {}).length > 0;
-    if (name === context.host.name || own) return [];
-    const [expect] = Object.values(view.nics ?? {})
-      .map((nic) => leavesBy(vars, wanted, addressOf(nic.address)))
-      .filter((addresses) => addresses.length > 0);
-    return expect ? [egress({ from: name, expect })] : [];
-  });
-  const inward = wanted.ports.filter(({ protocols }) => protocols.includes('tcp'));
-  return [
-    ...behind,
-    ...inward.map((entry, index) =>
-      reach({
-        when: index < ASKED_ALWAYS ? 'always' : index < ASKED_AFTER_A_CHANGE ? 'change' : 'verify',
-        name: `${entry.name} answers from outside`,
-        from: 'probes',
-        to: `${entry.addresses.at(-1) ?? ''}:${entry.ports.from}`,
-        expect: 'open',
-        optional: true,
-      }),
-    ),
-  ];
-}
 
 /**
  * firewalld with its zones, where the inventory declares any or lets it translate; where it only happens to run on the
@@ -249,7 +194,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   ];
   return {
     resources,
-    checks: proofs(vars, context),
+    checks: natProofs(vars, context),
     warnings: ignoredVariables(vars, context.host.name),
   } satisfies RoleResult;
 });

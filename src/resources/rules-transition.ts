@@ -1,0 +1,101 @@
+import { sameValue } from '../model/difference.ts';
+import type { Transition } from '../model/resource.ts';
+import { sh } from '../shell/quote.ts';
+import { removeFile, writeFile } from '../shell/write-file.ts';
+import { asSaveFile, fieldsOf, translated } from './rules-canonical.ts';
+import type { Translated } from './rules-canonical.ts';
+import { BACKENDS, loader, loaderFile, remember, rulesFile, setLive } from './rules-shell.ts';
+import type { Backend } from './rules-shell.ts';
+
+/** Above so many ports of an address, its UDP flows are found by the address alone: each is a process of its own. */
+const PORTS_ONE_BY_ONE = 64;
+
+/** What a host has of one backend; null = nothing. */
+export interface Held {
+  readonly file: string | null;
+  readonly live: string | null;
+}
+export type Holding = Readonly<Record<Backend, Held>>;
+
+export const NOTHING: Held = { file: null, live: null };
+export const other = (backend: Backend): Backend => (backend === 'nftables' ? 'iptables' : 'nftables');
+/** DNAT entries by what they translate. */
+function entries(live: string | null, backend: Backend): Map<string, Translated> {
+  const fields = live === null ? {} : fieldsOf(backend, live);
+  const all = Object.entries(fields).flatMap(([field, items]) =>
+    Array.isArray(items) ? (items as readonly string[]).flatMap((item) => translated(field, item) ?? []) : [],
+  );
+  return new Map(all.map((entry) => [JSON.stringify(entry), entry]));
+}
+
+/**
+ * UDP flows that are under way keep their old target as long as they last: those of changed entries are forgotten, so
+ * that their next packet follows. TCP connections drain. conntrack(8); never more than the entry's own address.
+ */
+function forgetFlows(backend: Backend, before: string | null, after: string | null): string[] {
+  const [had, has] = [entries(before, backend), entries(after, backend)];
+  const changed = [...had, ...has].filter(([key]) => had.has(key) !== has.has(key)).map(([, entry]) => entry);
+  const byAddress = new Map<string, Translated[]>();
+  for (const entry of changed.filter(({ protocol }) => protocol !== 'tcp'))
+    (byAddress.get(entry.address) ?? byAddress.set(entry.address, []).get(entry.address))?.push(entry);
+  const forget = [...byAddress].flatMap(([address, all]) => {
+    // Once for the old target and the new one.
+    const spans = [...new Set(all.map((entry) => entry.ports))];
+    const ports = spans.map((span) => (span === '' ? null : span.split('-').map(Number)));
+    const count = ports.reduce(
+      (sum, range) => sum + (range ? (range[1] ?? range[0] ?? 0) - (range[0] ?? 0) + 1 : Infinity),
+      0,
+    );
+    if (count > PORTS_ONE_BY_ONE) return [sh`forget -d ${address}`];
+    return ports.flatMap((range) => {
+      const [from = 0, to = from] = range ?? [];
+      return Array.from(
+        { length: to - from + 1 },
+        (_none, at) => sh`forget -d ${address} --orig-port-dst ${from + at}`,
+      );
+    });
+  });
+  if (forget.length === 0) return [];
+  return [
+    [
+      'command -v conntrack >/dev/null || exit 0',
+      // Nothing found is no failure: conntrack ends 1 then.
+      'forget() { conntrack -D -p udp "$@" >/dev/null 2>&1 || true; }',
+      ...forget,
+    ].join('\n'),
+  ];
+}
+
+const PRIVATE = { mode: '0600' };
+
+/** Files and live rules from one holding to the other. What is new is loaded before what is old goes. */
+export function transition(name: string, from: Holding, to: Holding, byFile: boolean): Transition {
+  const moved = BACKENDS.filter((backend) => !sameValue(from[backend].live, to[backend].live) || byFile);
+  const incoming = moved.filter((backend) => to[backend].live !== null);
+  const outgoing = moved.filter((backend) => to[backend].live === null && from[backend].live !== null);
+  const files = BACKENDS.filter((backend) => from[backend].file !== to[backend].file);
+  const written = files.flatMap((backend) => {
+    const { file } = to[backend];
+    return file === null ? [] : [writeFile(rulesFile(name, backend), file, PRIVATE)];
+  });
+  const nothing = BACKENDS.every((backend) => to[backend].file === null);
+  const removed = files.filter((backend) => to[backend].file === null);
+  return {
+    steps: [
+      ...(byFile && written.length > 0 ? [writeFile(loaderFile(name), loader(name), PRIVATE)] : []),
+      ...(byFile ? written : []),
+      ...(byFile ? removed.map((backend) => removeFile(rulesFile(name, backend))) : []),
+      ...(byFile && nothing ? [removeFile(loaderFile(name))] : []),
+      ...incoming.map((backend) =>
+        byFile ? sh`sh ${loaderFile(name)}` : setLive(backend, liveText(backend, to[backend].live ?? '')),
+      ),
+      ...outgoing.map((backend) => setLive(backend, null)),
+      ...(byFile ? incoming.map((backend) => remember(name, backend)) : []),
+      ...BACKENDS.flatMap((backend) => forgetFlows(backend, from[backend].live, to[backend].live)),
+    ],
+    paths: [...BACKENDS.map((backend) => rulesFile(name, backend)), loaderFile(name)],
+  };
+}
+
+const liveText = (backend: Backend, live: string): string =>
+  backend === 'nftables' ? live : asSaveFile(live);
