@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { loadInventory } from '../../src/inventory/load.ts';
+import { labOf } from '../../src/lab/index.ts';
+import { labNames } from '../../src/lab/names.ts';
+import type { GatewayLab } from '../lab/gateway-lab.ts';
+
+const PROGRAM = 'test/full/new-connections.mjs';
+
+export interface Load {
+  readonly total: number;
+  readonly failed: number;
+}
+export interface Held {
+  readonly answers: number;
+  readonly longestGapMs: number;
+  readonly alive: boolean;
+}
+
+/** Starts the load generator in the network of hosts of a lab: Node from this machine, packets from there. */
+export async function trafficIn({ inventory }: GatewayLab) {
+  const lab = await labOf(await loadInventory([inventory]));
+  if (!lab) throw new Error('the lab is not up');
+  const names = labNames(lab.id);
+  const start = (host: string, ...argv: string[]): ChildProcess =>
+    spawn('ip', ['netns', 'exec', names.namespace(host), process.execPath, PROGRAM, ...argv], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+  /** Ends one and answers what it counted. */
+  const end = <T>(child: ChildProcess): Promise<T> =>
+    new Promise((resolve, reject) => {
+      let output = '';
+      child.stdout?.on('data', (chunk) => (output += String(chunk)));
+      child.on('close', () => {
+        try {
+          resolve(JSON.parse(output) as T);
+        } catch {
+          reject(new Error(`the load generator printed ${JSON.stringify(output)}`));
+        }
+      });
+      child.kill('SIGTERM');
+    });
+  return { start, end };
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
