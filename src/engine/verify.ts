@@ -67,6 +67,15 @@ async function rereadHost(
   }
 }
 
+/** Whose change broke a check: the only one there was, the one that was asked, the one that was asked for, or nobody knows. */
+function culpritOf({ from, to }: Check, changed: readonly HostRun[]): string {
+  const [only, another] = changed;
+  if (only && !another) return only.name;
+  const asked = changed.find((host) => host.name === from);
+  const address = to.replace(/:\d+$/, '');
+  return (asked ?? changed.find((host) => host.target.connection.address === address))?.name ?? from;
+}
+
 /** Asks every check of the play again, from wherever it is asked. */
 async function verify(
   context: Context,
@@ -100,7 +109,7 @@ async function verify(
       const { result } = broken;
       return {
         reason: `check "${result.name}": expected ${result.expected}, got ${result.got}`,
-        culprit: changed.length === 1 ? (changed[0]?.name ?? name) : name,
+        culprit: culpritOf(broken.check, changed),
       };
     }),
   );
