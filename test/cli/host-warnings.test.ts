@@ -8,7 +8,7 @@ const LIMITED = `const limited = defineResource<{ most: number }, { live: { most
   desired: ({ most }) => ({ live: { most: String(most) } }),
   probe: () => 'echo readonly',
   parse: ({ stdout }, { most }) => ({ live: { most: stdout.trim() === 'readonly' ? String(most) : stdout.trim() } }),
-  skipped: ({ stdout }) => (stdout.trim() === 'readonly' ? ['the limit is skipped (unsupported)'] : []),
+  warnings: ({ stdout }) => (stdout.trim() === 'readonly' ? ['the limit is skipped (unsupported)'] : []),
   transition: () => ({ steps: ['exit 1'] }),
 });`;
 const playbook = playbookOf('[mark(host.name), limited({ most: 7 })]', { head: LIMITED }).replace(
