@@ -30,13 +30,14 @@ export interface HostLock {
 /**
  * `holder_of FILE` prints the process that holds a lock, as the fdinfo of its open files says (proc(5)). The lock is
  * never taken for that, not even for a moment. /proc/locks would not do: in a container it leaves out every lock that a
- * program took which has ended since, and flock(1) is such a one.
+ * program took which has ended since, and flock(1) is such a one. A name alone tells nothing: in a mount namespace of
+ * their own, anybody can hold a lock on another file of that name.
  */
 const HOLDER_OF = `
 holder_of() {
   file=$(readlink -f "$1") && [ -e "$file" ] || return 0
   find /proc/[0-9]*/fd -lname "$file" 2>/dev/null | while read -r fd; do
-    if grep -qs '^lock:.*FLOCK' "\${fd%/fd/*}/fdinfo/\${fd##*/}"; then fd=\${fd#/proc/}; echo "\${fd%%/*}"; break; fi
+    if [ "$fd" -ef "$file" ] && grep -qs '^lock:.*FLOCK' "\${fd%/fd/*}/fdinfo/\${fd##*/}"; then fd=\${fd#/proc/}; echo "\${fd%%/*}"; break; fi
   done
 }
 is_active() { systemctl is-active -q "$1" 2>/dev/null; }

@@ -134,7 +134,7 @@ function savingOf(nic: string, part: (name: string) => string, number: string) {
       return refusals.NetworkManager(nic, wanted);
     if (byIfupdown) {
       if (/interfaces\.d\/[^:]*cloud-init[^:]*:/.test(interfaces)) return refusals['cloud-init'](nic, wanted);
-      if (!/^\s*source(-directory)?\s+(\/etc\/network\/)?interfaces\.d\b/m.test(interfaces))
+      if (!/^[ \t]*source(-directory)?[ \t]+(\/etc\/network\/)?interfaces\.d\b/m.test(interfaces))
         return {
           refused: '/etc/network/interfaces, which reads no other files',
           hint: 'Add the line "source /etc/network/interfaces.d/*" to /etc/network/interfaces.',

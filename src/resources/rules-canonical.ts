@@ -10,23 +10,35 @@ const elementsIn = (text: string): string[] =>
     .filter((element) => element !== '')
     .toSorted();
 
+const rulesIn = (lines: readonly string[]): string[] =>
+  lines.map((line) => line.trim()).filter((line) => line !== '');
+
+/** What stands between the first `open` and the `close` after it; empty without both. */
+function between(text: string, open: string, close: string): string {
+  const from = text.indexOf(open);
+  const to = from < 0 ? -1 : text.indexOf(close, from);
+  return to < 0 ? '' : text.slice(from + open.length, to);
+}
+
 /**
  * `nft -s list table` (or a text for nft) → one field per set and map with its elements, one per chain with its rules
  * in order.
  */
 export function nftFields(text: string): Fields {
   const fields: Record<string, string[]> = {};
-  const blocks = text.matchAll(/^\t(set|map|chain) (\S+) \{\n([\s\S]*?)^\t\}/gm);
-  for (const [, kind = '', name = '', body = ''] of blocks) {
-    if (kind === 'chain') {
-      fields[`chain ${name}`] = body
-        .split('\n')
-        .map((line) => line.trim())
-        .filter((line) => line !== '');
-      continue;
-    }
-    const found = /elements = \{([\s\S]*?)\}/.exec(body)?.[1] ?? '';
-    fields[name] = elementsIn(found);
+  // Line by line: a pattern over blocks that never end would cost a hostile host nothing, and us hours.
+  let kind = '';
+  let name = '';
+  let body: string[] = [];
+  for (const line of text.split('\n')) {
+    if (kind === '') {
+      [, kind = '', name = ''] = /^\t(set|map|chain) (\S+) \{$/.exec(line) ?? [];
+      body = [];
+    } else if (line === '\t}') {
+      if (kind === 'chain') fields[`chain ${name}`] = rulesIn(body);
+      else fields[name] = elementsIn(between(body.join('\n'), 'elements = {', '}'));
+      kind = '';
+    } else body.push(line);
   }
   return fields;
 }

@@ -1,4 +1,5 @@
 import { sameValue } from '../model/difference.ts';
+import type { Ports } from '../model/nat-rules.ts';
 import type { Transition } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
@@ -28,6 +29,13 @@ function entries(live: string | null, backend: Backend): Map<string, Translated>
   return new Map(all.map((entry) => [JSON.stringify(entry), entry]));
 }
 
+/** `80`, `9000-9003`; null = every port, or no ports at all: a host's text is not to say how often we count. */
+function portsOf(span: string): Ports | null {
+  const [, first = '', last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(span) ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  return first !== '' && from <= to && to <= 65_535 ? { from, to } : null;
+}
+
 /**
  * UDP flows that are under way keep their old target as long as they last: those of changed entries are forgotten, so
  * that their next packet follows. TCP connections drain. conntrack(8); never more than the entry's own address.
@@ -41,14 +49,11 @@ function forgetFlows(backend: Backend, before: string | null, after: string | nu
   const forget = [...byAddress].flatMap(([address, all]) => {
     // Once for the old target and the new one.
     const spans = [...new Set(all.map((entry) => entry.ports))];
-    const ports = spans.map((span) => (span === '' ? null : span.split('-').map(Number)));
-    const count = ports.reduce(
-      (sum, range) => sum + (range ? (range[1] ?? range[0] ?? 0) - (range[0] ?? 0) + 1 : Infinity),
-      0,
-    );
+    const ports = spans.map(portsOf);
+    const count = ports.reduce((sum, range) => sum + (range ? range.to - range.from + 1 : Infinity), 0);
     if (count > PORTS_ONE_BY_ONE) return [sh`forget -d ${address}`];
     return ports.flatMap((range) => {
-      const [from = 0, to = from] = range ?? [];
+      const { from, to } = range ?? { from: 0, to: -1 };
       return Array.from(
         { length: to - from + 1 },
         (_none, at) => sh`forget -d ${address} --orig-port-dst ${from + at}`,

@@ -63,7 +63,7 @@ function filtersOf(text: string): LiveFilter[] {
     );
     if (!head) continue;
     const [, priority = '', kind = '', handle = ''] = head;
-    const match = /^\s*match ([0-9a-f]{8})\/([0-9a-f]{8}) at (\d+)/m.exec(part);
+    const match = /^[ \t]*match ([0-9a-f]{8})\/([0-9a-f]{8}) at (\d+)/m.exec(part);
     // The lines of a whole chain and of its hash table match nothing themselves.
     if (kind === 'u32' && !match) continue;
     const [, value = '', mask = '', offset = ''] = match ?? [];

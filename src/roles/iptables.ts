@@ -1,6 +1,7 @@
 import { PRIVATE_SPACE } from '../model/nat-rules.ts';
 import type { NatRules, PacketFilter, PortForward, Ports, SourceNat } from '../model/nat-rules.ts';
-import { prefixLength } from '../model/ipv4.ts';
+import { blockRange, prefixLength } from '../model/ipv4.ts';
+import { rangeText } from './address-ranges.ts';
 
 /** iptables-extensions(8), multiport: 15 ports a rule, a range counts as two. */
 const MULTIPORT_SLOTS = 15;
@@ -54,7 +55,8 @@ const sourceNat = ({ source, to, except }: SourceNat): string[] => [
 
 /** The smallest block first; of two equal ones the later is the one that counts. */
 const smallestFirst = (entries: readonly SourceNat[]): SourceNat[] =>
-  [...new Map(entries.map((entry) => [entry.source, entry])).values()].toSorted(
+  // 10.0.0.5 and 10.0.0.5/32 are one.
+  [...new Map(entries.map((entry) => [rangeText(blockRange(entry.source)), entry])).values()].toSorted(
     (a, b) => prefixLength(b.source) - prefixLength(a.source),
   );
 

@@ -57,6 +57,19 @@ describe('looking at the lock', () => {
     expect(await hosts.lock('a')).toEqual(FREE);
   });
 
+  it('a lock on another file of that name, in a mount namespace that anybody can make, is not it', async () => {
+    const lock = hosts.locks('a', 'lock');
+    const directory = hosts.locks('a', '');
+    const script = `mount -t tmpfs none "$0" && exec 8>>"$1" && flock -n 8 && echo held; read -r end`;
+    const child = spawn('unshare', ['-Urm', 'sh', '-c', script, directory, lock]);
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    // What a look by the name alone goes by.
+    expect(execFileSync('readlink', [`/proc/${child.pid}/fd/8`], { encoding: 'utf8' }).trim()).toBe(lock);
+    expect((await hosts.lock('a')).holder).toBeNull();
+    child.stdin.end();
+    await new Promise((resolve) => child.once('close', resolve));
+  });
+
   it('never takes it, not even for a moment', async () => {
     expect(
       await refusals(async () => {

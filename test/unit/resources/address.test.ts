@@ -175,4 +175,15 @@ describe('further addresses of a NIC', () => {
     const gone = secondaryAddresses({ nic: 'eth0', primary: null, addresses: [] });
     expect(gone.plan({ stdout: 'missing\n', code: 0 }, facts)).toBeNull();
   });
+
+  it('a host that prints blank lines without end is read in linear time', () => {
+    const blank = edited(primaryOnly, /NETWORK_FILE=.*\n/, '').stdout.replace(
+      '== interfaces\n',
+      `== interfaces\niface eth0 inet static\n${'\n'.repeat(150_000)}`,
+    );
+    const began = performance.now();
+    expect(refusal({ stdout: blank, code: 0 })).toContain('reads no other files');
+    // By a pattern that begins with any white space: 15 s.
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
 });

@@ -103,6 +103,32 @@ describe('rules', () => {
     expect(tcp?.apply.steps.join('\n')).not.toContain('forget');
   });
 
+  it('a host that says ports that are none makes nobody count them', () => {
+    const lines = captured('debian-12-rules-nftables-drifted').stdout.split('\n');
+    const live = Buffer.from(lines[2] ?? '', 'base64').toString('utf8');
+    // Together they would seem to be two ports.
+    const hostile = live.replace(
+      /(map dnat_range \{[^}]*elements = \{ )/,
+      '$1203.0.113.9 . udp . 0-4000000 : 172.31.0.9, 203.0.113.9 . udp . 4000000-1 : 172.31.0.9, ',
+    );
+    expect(hostile).not.toBe(live);
+    lines[2] = Buffer.from(hostile).toString('base64');
+    const change = rules(byNft).plan({ stdout: lines.join('\n'), code: 0 }, facts);
+    const forget = change?.apply.steps.at(-1) ?? '';
+    expect(forget.match(/^forget .*$/gm)).toEqual([`forget -d '203.0.113.9'`]);
+  });
+
+  it('a host whose table never ends is read in linear time', () => {
+    const milliseconds = (count: number): number => {
+      const live = Buffer.from('\tset a {\n'.repeat(count)).toString('base64');
+      const began = performance.now();
+      rules(byNft).plan({ stdout: `states nftables\n-\n${live}\n${live}\n-\n-\n`, code: 0 }, facts);
+      return performance.now() - began;
+    };
+    // By a pattern over whole blocks: 15 s for each of the two texts.
+    expect(milliseconds(60_000)).toBeLessThan(3000);
+  });
+
   it.each([
     ['refused\nfirewalld before 2.0 runs there\n', 'firewalld before 2.0'],
     ['states nftables\n-\n-\nrefused\n/dev/stdin:7:2-9: Error: syntax error\n', 'syntax error'],

@@ -180,4 +180,14 @@ describe('shared bandwidth, live', () => {
     );
     expect(refusal(foreign)).toContain('eth0 has a bpf filter of somebody else at priority 4210');
   });
+
+  it('a host that prints blank lines without end is read in linear time', () => {
+    const filter = /^filter .*u32.*\n/m;
+    const began = performance.now();
+    sentences(
+      edited(filter, `filter protocol ip pref 4210 u32 chain 0 fh 999::1\n${'\n'.repeat(150_000)}$&`),
+    );
+    // By a pattern that begins with any white space: 15 s.
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
 });

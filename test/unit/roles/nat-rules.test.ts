@@ -84,6 +84,17 @@ describe('rules of a NAT gateway', () => {
     ]);
   });
 
+  it('one address is one source, with or without /32', () => {
+    const nat = {
+      snat: [{ source: '172.31.0.20/32', to: 'office' }],
+      dnat: [{ name: 'whole', eip: 'shop', protocol: 'any', to: '172.31.0.20' }],
+    };
+    expect(nft(nat)).toMatch(/172\.31\.0\.20 : 172\.31\.0\.2[,\s]/);
+    expect(save(nat).match(/-s 172\.31\.0\.20\S* -j SNAT .*/g)).toEqual([
+      '-s 172.31.0.20/32 -j SNAT --to-source 172.31.0.2 --random-fully',
+    ]);
+  });
+
   it('a pool keeps each source to one address; exceptions stay as they are', () => {
     const nat = {
       snat: [{ source: '172.31.0.64/26', to: ['office', 'shop'], except: ['10.0.0.0/8', '10.1.0.0/16'] }],
