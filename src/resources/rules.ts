@@ -168,6 +168,9 @@ function transition(name: string, from: Holding, to: Holding, byFile: boolean): 
       ...(byFile && written.length > 0 ? [writeFile(loaderFile(name), loader(name), PRIVATE)] : []),
       ...(byFile ? written : []),
       ...(byFile ? removed.map((backend) => removeFile(rulesFile(name, backend))) : []),
+      ...(byFile && BACKENDS.every((backend) => to[backend].file === null)
+        ? [removeFile(loaderFile(name))]
+        : []),
       ...incoming.map((backend) =>
         byFile ? sh`sh ${loaderFile(name)}` : setLive(backend, liveText(backend, to[backend].live ?? '')),
       ),
