@@ -120,6 +120,22 @@ function assertNic({ nic, primary, mac, reading }: Placed): void {
 const delivered = (nic: string, block: string): string =>
   sh`ip -4 -o addr show dev ${nic} to ${block} | grep -qF ${` ${block} `}`;
 
+/**
+ * Takes one address away and no other: without `promote_secondaries` the kernel deletes all of its network that came
+ * after it (ip-sysctl.rst), ours and those of others. Where /proc/sys cannot be written, it is as it is.
+ */
+const takeAway = (nic: string, block: string): string =>
+  [
+    `if ${delivered(nic, block)}; then`,
+    sh`promote=${`/proc/sys/net/ipv4/conf/${nic}/promote_secondaries`}`,
+    'was=$(cat "$promote") code=0',
+    '{ echo 1 > "$promote"; } 2>/dev/null || true',
+    sh`ip addr del ${block} dev ${nic} || code=$?`,
+    '{ echo "$was" > "$promote"; } 2>/dev/null || true',
+    '[ "$code" -eq 0 ]',
+    'fi',
+  ].join('\n');
+
 /** A drop-in directory that nobody else uses goes with the drop-in. */
 const removeSaved = (path: string): string =>
   path.endsWith('.conf')
@@ -143,7 +159,7 @@ const addressesOfNic = defineResource<Placed, AddressState>({
   transition: ({ from, to, text }, { nic, saving }) => {
     const { extra, missing } = listDifference(listOf(from.live), listOf(to.live));
     const steps = [
-      ...extra.map((block) => `if ${delivered(nic, block)}; then ${sh`ip addr del ${block} dev ${nic}`}; fi`),
+      ...extra.map((block) => takeAway(nic, block)),
       ...missing.map((block) => sh`ip addr replace ${block} dev ${nic}`),
     ];
     if ('refused' in saving) return { steps };

@@ -28,6 +28,20 @@ export const insideNetworks = ({ networks, nics }: HostVariables): string[] => {
     : [...new Set(Object.values(nics ?? {}).map(({ address }) => networkOf(address)))];
 };
 
+/**
+ * In order, no port twice, and neighbours together: nft refuses maps whose elements overlap, and joins neighbours itself
+ * in a form that it lists in another way once it has read its own listing.
+ */
+function portsOnce(ports: readonly Ports[]): Ports[] {
+  const once: Ports[] = [];
+  for (const { from, to } of ports.toSorted((a, b) => a.from - b.from)) {
+    const before = once.at(-1);
+    if (before && from <= before.to + 1) once[once.length - 1] = { ...before, to: Math.max(before.to, to) };
+    else once.push({ from, to });
+  }
+  return once;
+}
+
 function portForward(entry: DnatEntry, eip: Eip): PortForward[] {
   const [ports] = entry.port === undefined ? [] : portRanges(entry.port);
   if (!ports) return [];
@@ -52,7 +66,7 @@ function packetFilter(rule: FilterRule): PacketFilter {
     icmp: ['icmp'],
     any: [],
   } as const;
-  const ports: readonly Ports[] = rule.ports === undefined ? [] : portRanges(rule.ports);
+  const ports = rule.ports === undefined ? [] : portsOnce(portRanges(rule.ports));
   return {
     action: rule.action,
     direction: rule.direction,
@@ -88,7 +102,7 @@ export function natRules(vars: HostVariables): NatRules {
         name: entry.name,
         addresses: addressesOf(eip),
         to: entry.to,
-        keep: portRanges(entry.except_ports),
+        keep: portsOnce(portRanges(entry.except_ports)),
       })),
     ),
     snat: [

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { isProvisionError } from '../../../src/model/error.ts';
 import type { ProbeOutput } from '../../../src/model/resource.ts';
@@ -185,5 +186,38 @@ describe('further addresses of a NIC', () => {
     expect(refusal({ stdout: blank, code: 0 })).toContain('reads no other files');
     // By a pattern that begins with any white space: 15 s.
     expect(performance.now() - began).toBeLessThan(3000);
+  });
+
+  it('go alone: what came after them in their network stays, ours and that of others', () => {
+    const output = edited(
+      edited(
+        primaryOnly,
+        '== number',
+        '2: eth0    inet 10.9.0.5/24 scope global eth0\n2: eth0    inet 10.9.0.6/24 scope global secondary eth0\n== number',
+      ),
+      '== drop-in\nabsent',
+      '== drop-in\npresent\n[Network]\nAddress=10.9.0.5/24\nAddress=10.9.0.6/24',
+    );
+    const declared = secondaryAddresses({ ...DECLARED, addresses: ['10.9.0.6/24'] });
+    const [step = ''] = declared.plan(output, facts)?.apply.steps ?? [];
+    // A loopback interface in a network of its own keeps addresses as any other NIC does.
+    const left = (remove: string): string =>
+      execFileSync(
+        'unshare',
+        [
+          '-Urn',
+          'sh',
+          '-ec',
+          `echo 0 > /proc/sys/net/ipv4/conf/all/promote_secondaries
+          for a in 5 6 7; do ip addr add 10.9.0.$a/24 dev lo; done
+          ${remove}
+          cat /proc/sys/net/ipv4/conf/lo/promote_secondaries
+          ip -4 -o addr show dev lo | grep -o '10[.0-9/]*' | sort`,
+        ],
+        { encoding: 'utf8' },
+      );
+    expect(left(step.replaceAll('eth0', 'lo'))).toBe('0\n10.9.0.6/24\n10.9.0.7/24\n');
+    // Control: the plain command takes all three.
+    expect(left('ip addr del 10.9.0.5/24 dev lo')).toBe('0\n');
   });
 });

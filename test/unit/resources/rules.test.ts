@@ -76,6 +76,18 @@ describe('rules', () => {
     expect([load >= 0, clear > load]).toEqual([true, true]);
   });
 
+  it('leaves no file of ours behind when nothing is wanted any more', () => {
+    const lines = captured('debian-12-rules-nftables-drifted').stdout.split('\n');
+    lines[3] = '-';
+    const change = rules({ ...byNft, nftables: null }).plan({ stdout: lines.join('\n'), code: 0 }, facts);
+    const gone = change?.apply.steps.filter((step) => step.startsWith('rm -f '));
+    expect(gone).toEqual([`rm -f '/etc/provision/nat.nft'`, `rm -f '/etc/provision/load-nat'`]);
+    // The snapshot has both, so that the way back brings them again.
+    expect(change?.apply.paths).toEqual(
+      expect.arrayContaining(['/etc/provision/nat.nft', '/etc/provision/load-nat']),
+    );
+  });
+
   it('takes a change back to the rules that were live, not to what a file says', () => {
     const change = rules(byNft).plan(captured('debian-12-rules-nftables-drifted'), facts);
     expect(change?.revert.steps.join('\n')).toContain('172.31.0.22 . 80');

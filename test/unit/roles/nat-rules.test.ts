@@ -107,7 +107,7 @@ describe('rules of a NAT gateway', () => {
   });
 
   it('filter rules take port lists of any length: 15 slots a rule in iptables, a range takes two', () => {
-    const ports = ['21-25', ...Array.from({ length: 20 }, (_none, index) => 1000 + index)];
+    const ports = ['21-25', ...Array.from({ length: 20 }, (_none, index) => 1000 + 2 * index)];
     const firewall = { filter: [{ action: 'drop', direction: 'in', protocol: 'tcp', ports }] };
     const lines = save({}, { firewall })
       .split('\n')
@@ -117,7 +117,26 @@ describe('rules of a NAT gateway', () => {
       const list = /--dports (\S+)/.exec(line)?.[1]?.split(',') ?? [];
       expect(list.reduce((slots, port) => slots + (port.includes(':') ? 2 : 1), 0)).toBeLessThanOrEqual(15);
     }
-    expect(nft({}, { firewall })).toContain(`meta l4proto tcp th dport { 21-25, 1000, 1001,`);
+    expect(nft({}, { firewall })).toContain(`meta l4proto tcp th dport { 21-25, 1000, 1002,`);
+  });
+
+  it('ports that overlap or touch are loaded as one range: nft refuses the one and rewrites the other', () => {
+    const dnat = [
+      {
+        name: 'whole',
+        eip: 'shop',
+        protocol: 'any',
+        to: '172.31.0.20',
+        except_ports: ['150-160', '100-200', 22],
+      },
+    ];
+    expect(nft({ dnat }).match(/172\.31\.0\.3 \. tcp \. \S+\d/g)).toEqual([
+      '172.31.0.3 . tcp . 22',
+      '172.31.0.3 . tcp . 100-200',
+    ]);
+    const ports = ['22-25', '24-30', 21, 21];
+    const firewall = { filter: [{ action: 'drop', direction: 'in', protocol: 'tcp', ports }] };
+    expect(nft({}, { firewall })).toContain('th dport 21-30 drop');
   });
 
   it('the MSS clamp can be left out', () => {
