@@ -19,12 +19,14 @@ interface ServiceState {
 const unit = (name: string): string => (/\.[a-z]+$/.test(name) ? name : `${name}.service`);
 
 /**
- * Early at boot nothing can be waited for: what is to run starts by itself when it is enabled, and what is not must
- * have its queued start replaced (--no-block), or it would still come up this once.
+ * Early at boot nothing can be waited for (--no-block). What is to run starts by itself when it is enabled, but one that
+ * is enabled only now is not among the jobs of this boot any more, and is started. What is not to run must have its
+ * queued start replaced, or it would still come up this once.
  */
-const atBoot = (steps: readonly string[]): string[] =>
+const atBoot = (steps: readonly string[], name: string): string[] =>
   steps.flatMap((step) => {
     if (step.startsWith("systemctl 'start'")) return [];
+    if (step.startsWith("systemctl 'enable'")) return [step, sh`systemctl --no-block start -- ${unit(name)}`];
     return [step.replace(/^systemctl 'stop'/, "systemctl --no-block 'stop'")];
   });
 
@@ -69,7 +71,7 @@ export const service = defineResource<ServiceProps, ServiceState>({
     if (!to.live?.['running'] && from.live?.['running']) steps.push(systemctl('stop'));
     if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
-    return { steps, atBoot: atBoot(steps) };
+    return { steps, atBoot: atBoot(steps, name) };
   },
   lockout: (to, { ssh }, { name }) => lockout(to, name, ssh),
   sentence: ({ field, before }, { name }) => {

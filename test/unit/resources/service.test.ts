@@ -29,4 +29,16 @@ describe('service', () => {
       `systemctl 'disable' -- 'firewalld.service'`,
     ]);
   });
+
+  it('one that a reboot finds disabled in the middle is enabled and started: this boot has its jobs already', () => {
+    const running = captured('debian-12-service-running');
+    const gone = service({ name: 'firewalld', running: false, enabled: false }).plan(running, facts);
+    expect(gone?.revert.atBoot).toEqual([
+      `systemctl 'enable' -- 'firewalld.service'`,
+      `systemctl --no-block start -- 'firewalld.service'`,
+    ]);
+    // Control: one that stays enabled starts by itself.
+    const stopped = service({ name: 'firewalld', running: false, enabled: true }).plan(running, facts);
+    expect(stopped?.revert.atBoot).toEqual([]);
+  });
 });
