@@ -95,11 +95,11 @@ describe('rules of a NAT gateway', () => {
     ]);
   });
 
-  it('a pool keeps each source to one address; exceptions stay as they are', () => {
+  it('a pool keeps each source to one address, by a seed that outlives reloads; exceptions stay as they are', () => {
     const nat = {
       snat: [{ source: '172.31.0.64/26', to: ['office', 'shop'], except: ['10.0.0.0/8', '10.1.0.0/16'] }],
     };
-    expect(nft(nat)).toContain('jhash ip saddr mod 2 map { 0 : 172.31.0.2, 1 : 172.31.0.3 }');
+    expect(nft(nat)).toContain('jhash ip saddr mod 2 seed 0x70726f76 map { 0 : 172.31.0.2, 1 : 172.31.0.3 }');
     expect(nft(nat)).toContain('172.31.0.64-172.31.0.127 . 10.0.0.0-10.255.255.255');
     const text = save(nat);
     expect(text.indexOf('-d 10.0.0.0/8 -j ACCEPT')).toBeLessThan(text.indexOf('--cluster-local-node 1'));
