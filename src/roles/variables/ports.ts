@@ -1,12 +1,7 @@
 import { z } from 'zod';
+import type { Ports } from '../../model/nat-rules.ts';
 import { complain, complainOfHostileText, refuse, shown, text } from './text.ts';
 import type { Complaint } from './text.ts';
-
-/** Ports `from` to `to`, both included; one port has both ends equal. */
-export interface PortRange {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** As the inventory writes them: `80`, `'80'`, `20000-20100`. */
 export type PortText = number | string;
@@ -57,7 +52,7 @@ export const ports = z
   .describe('A port, a range, or a list of both, as 80, 20000-20100 or [80, 8000-8010].');
 
 /** The ranges that a checked `port:` stands for, as written. */
-export function portRanges(value: PortText | readonly PortText[]): readonly PortRange[] {
+export function portRanges(value: PortText | readonly PortText[]): readonly Ports[] {
   const list = Array.isArray(value) ? (value as readonly PortText[]) : [value as PortText];
   return list.map((item) => {
     const [from, to] = String(item).split('-').map(Number);
@@ -66,10 +61,10 @@ export function portRanges(value: PortText | readonly PortText[]): readonly Port
 }
 
 /** How many ports a range holds. */
-export const portCount = ({ from, to }: PortRange): number => to - from + 1;
+export const portCount = ({ from, to }: Ports): number => to - from + 1;
 
 /** Whether two ranges share a port. */
-export const rangesMeet = (a: PortRange, b: PortRange): boolean => a.from <= b.to && b.from <= a.to;
+export const rangesMeet = (a: Ports, b: Ports): boolean => a.from <= b.to && b.from <= a.to;
 
 /** A port of a firewalld zone, with its protocol. */
 export const zonePort = text('A port or a range with its protocol, as 8080/tcp or 6000-6010/udp.', {
