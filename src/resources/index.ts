@@ -8,6 +8,7 @@ export { blanketZones } from './firewalld-blanket.ts';
 export { onlyWhere } from './only-where.ts';
 export { packageInstalled } from './package.ts';
 export { rules } from './rules.ts';
+export type { RulesProps } from './rules.ts';
 export { service } from './service.ts';
 export { shaping, SHAPING_SCRIPT, SHAPING_UNIT } from './shaping.ts';
 export { sysctl, sysctlFile } from './sysctl.ts';

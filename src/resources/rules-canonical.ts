@@ -1,5 +1,5 @@
 import type { Fields } from '../model/resource.ts';
-import { CHAIN } from './rules-shell.ts';
+import { chainOf } from './rules-shell.ts';
 import type { Backend } from './rules-shell.ts';
 
 /** Elements of a set as nft lists them, in an order of our own: the kernel's depends on its hash. */
@@ -104,7 +104,7 @@ function fromElement(field: string, element: string): Translated | null {
 
 /** A rule of the chain PROVISION-DNAT, taken apart; null for anything else. */
 function fromRule(field: string, rule: string): Translated | null {
-  if (field !== `nat ${CHAIN}DNAT`) return null;
+  if (field !== `nat ${chainOf('nat')}DNAT`) return null;
   const value = (pattern: RegExp): string => pattern.exec(rule)?.[1] ?? '';
   const target = value(/--to-destination (\S+)/);
   if (target === '') return null;

@@ -4,9 +4,18 @@ import { quote, sh } from '../shell/quote.ts';
 export type Backend = 'nftables' | 'iptables';
 export const BACKENDS: readonly Backend[] = ['nftables', 'iptables'];
 
-/** Our table of nft, and what every chain of ours in iptables begins with. */
-export const TABLE = 'provision';
-export const CHAIN = 'PROVISION-';
+/** The first set of rules that there was; the others carry their name in their table and chains. */
+const FIRST = 'nat';
+
+/** The table of nft(8) that holds a set of rules: several sets stand side by side, each loaded by itself. */
+export const tableOf = (name: string): string => (name === FIRST ? 'provision' : `provision_${name}`);
+
+/** What every chain of a set begins with in iptables, where 28 characters are all a name may have. */
+export const chainOf = (name: string): string =>
+  name === FIRST ? 'PROVISION-' : `PROVISION_${name.toUpperCase()}-`;
+
+/** What the chains of every set begin with, as a pattern of awk(1). */
+const ANY_CHAIN = 'PROVISION(_[A-Z0-9]+)?-';
 
 const DIRECTORY = '/etc/provision';
 export const rulesFile = (name: string, backend: Backend): string =>
@@ -23,34 +32,43 @@ export const canonicalFile = (name: string): string => `/var/lib/provision/canon
 export const PREFERS_NFTABLES = 'command -v firewalld >/dev/null || command -v dockerd >/dev/null';
 
 /**
- * Our part of `iptables-save`, one line each as "TABLE LINE" in an order that does not depend on history: chains,
- * rules, then the jumps with the position they stand at. Counters are left out.
+ * The part of a set in `iptables-save`, one line each as "TABLE LINE" in an order that does not depend on history:
+ * chains, rules, then the jumps with the position they stand at among what is not ours. Counters are left out.
  */
-const OWN = String.raw`
+const own = (chain: string): string => String.raw`
 own() {
   awk '
     /^\*/ { table = substr($1, 2) }
-    /^:${CHAIN}/ { printf "%s 0 %s %06d %s %s - [0:0]\n", table, $1, ++n, table, $1 }
-    /^-A ${CHAIN}/ { printf "%s 1 %s %06d %s %s\n", table, $2, ++n, table, $0 }
-    /^-A / && $2 !~ /^${CHAIN}/ {
-      at[table, $2]++
-      if ($0 ~ / -j ${CHAIN}[^ ]*$/) printf "%s 2 %s %06d %s -I %s %d -j %s\n", table, $2, ++n, table, $2, at[table, $2], $NF
+    /^:${chain}/ { printf "%s 0 %s %06d %s %s - [0:0]\n", table, $1, ++n, table, $1 }
+    /^-A ${chain}/ { printf "%s 1 %s %06d %s %s\n", table, $2, ++n, table, $0 }
+    /^-A / && $2 !~ /^${chain}/ {
+      if ($0 ~ / -j ${chain}[^ ]*$/) printf "%s 2 %s %06d %s -I %s %d -j %s\n", table, $2, ++n, table, $2, others[table, $2] + 1, $NF
+      else if ($0 !~ / -j ${ANY_CHAIN}[^ ]*$/) others[table, $2]++
     }' | sort | cut -d " " -f 5-
 }`;
 
 /**
- * Reads a file of iptables-save(8) with our chains (":"), rules ("-A") and jumps ("-I") and loads it: per table one
- * atomic restore that replaces our chains whole, takes away our chains that the file does not have, and puts each
- * jump where the file says, once. Nothing else is mentioned, so nothing else is touched (--noflush).
+ * Reads a file of iptables-save(8) with the chains (":"), rules ("-A") and jumps ("-I") of a set and loads it: per
+ * table one atomic restore that replaces its chains whole, takes away those that the file does not have, and puts each
+ * jump where the file says, once, counting what is not ours. Nothing else is mentioned, so nothing else is touched
+ * (--noflush).
  */
-const LOAD_IPTABLES = String.raw`
+const loadIptables = (chain: string): string => String.raw`
 load_iptables() {
   { iptables-save; echo '#wanted'; cat; } | awk '
     /^#wanted$/ { wanted = 1; next }
     /^\*/ { table = substr($1, 2); next }
-    !wanted && /^:${CHAIN}/ { sub(/^:/, "", $1); old[table] = old[table] " " $1; tables[table] = 1 }
-    !wanted && /^-A / && $2 !~ /^${CHAIN}/ && / -j ${CHAIN}[^ ]*$/ { sub(/^-A/, "-D"); gone[table] = gone[table] $0 "\n"; tables[table] = 1 }
+    !wanted && /^:${chain}/ { sub(/^:/, "", $1); old[table] = old[table] " " $1; tables[table] = 1 }
+    !wanted && /^-A / && $2 !~ /^${chain}/ {
+      if (/ -j ${chain}[^ ]*$/) { sub(/^-A/, "-D"); gone[table] = gone[table] $0 "\n"; tables[table] = 1; next }
+      last[table, $2]++
+      if (!/ -j ${ANY_CHAIN}[^ ]*$/) place[table, $2, ++others[table, $2]] = last[table, $2]
+    }
     wanted && /^:/ { sub(/^:/, "", $1); chain[table] = chain[table] ":" $1 " - [0:0]\n"; has[table, $1] = 1; tables[table] = 1 }
+    wanted && /^-I / {
+      at = ((table, $2, $3) in place) ? place[table, $2, $3] : last[table, $2] + 1
+      sub(/^-I [^ ]+ [0-9]+/, "-I " $2 " " at)
+    }
     wanted && /^-[AI] / { rules[table] = rules[table] $0 "\n" }
     END {
       for (table in tables) {
@@ -70,44 +88,45 @@ export const loader = (name: string): string => `#!/bin/sh
 set -eu
 LC_ALL=C; export LC_ALL
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH
-${LOAD_IPTABLES.trim()}
+${loadIptables(chainOf(name)).trim()}
 if [ -e ${rulesFile(name, 'nftables')} ]; then nft -f ${rulesFile(name, 'nftables')}; fi
 if [ -e ${rulesFile(name, 'iptables')} ]; then load_iptables < ${rulesFile(name, 'iptables')}; fi
 `;
 
-const LIVE: Readonly<Record<Backend, string>> = {
-  nftables: `nft -s list table ip ${TABLE} 2>/dev/null`,
-  iptables: 'iptables-save 2>/dev/null | own',
-};
+const live = (name: string, backend: Backend): string =>
+  backend === 'nftables'
+    ? `nft -s list table ip ${tableOf(name)} 2>/dev/null`
+    : 'iptables-save 2>/dev/null | own';
 
 /** Loads standard input into a network namespace of its own, and prints how the kernel holds it. */
-const SCRATCH: Readonly<Record<Backend, string>> = {
-  nftables: `unshare -n sh -c 'nft -f /dev/stdin && nft -s list table ip ${TABLE}'`,
-  iptables: `{ loaded=$(unshare -n sh -c 'iptables-restore --noflush && iptables-save') && printf '%s\\n' "$loaded" | own; }`,
-};
+const scratch = (name: string, backend: Backend): string =>
+  backend === 'nftables'
+    ? `unshare -n sh -c 'nft -f /dev/stdin && nft -s list table ip ${tableOf(name)}'`
+    : `{ loaded=$(unshare -n sh -c 'iptables-restore --noflush && iptables-save') && printf '%s\\n' "$loaded" | own; }`;
 
 const tool = (backend: Backend): string => (backend === 'nftables' ? 'nft' : 'iptables-restore');
 
 /** Shell text that loads a whole text live, whatever the files say; null = nothing of ours is left. */
-export function setLive(backend: Backend, text: string | null): string {
+export function setLive(name: string, backend: Backend, text: string | null): string {
   if (backend === 'nftables') {
-    const clear = `table ip ${TABLE}\ndelete table ip ${TABLE}\n`;
+    const clear = `table ip ${tableOf(name)}\ndelete table ip ${tableOf(name)}\n`;
     return text === null
       ? sh`! command -v nft >/dev/null || printf %s ${clear} | nft -f /dev/stdin`
       : sh`printf %s ${clear + text} | nft -f /dev/stdin`;
   }
+  const load = loadIptables(chainOf(name));
   return text === null
-    ? `${LOAD_IPTABLES}\n! command -v iptables-restore >/dev/null || load_iptables </dev/null`
-    : `${LOAD_IPTABLES}\n${sh`printf %s ${text} | load_iptables`}`;
+    ? `${load}\n! command -v iptables-restore >/dev/null || load_iptables </dev/null`
+    : `${load}\n${sh`printf %s ${text} | load_iptables`}`;
 }
 
 /** Shell text that remembers the canonical form of the file that was just loaded. */
 export const remember = (name: string, backend: Backend): string => {
   const [file, kept] = [rulesFile(name, backend), canonicalFile(name)];
-  return `${OWN}
+  return `${own(chainOf(name))}
 umask 077
 mkdir -p -m 0700 /var/lib/provision /var/lib/provision/canonical
-canonical=$(${SCRATCH[backend]} < ${quote(file)})
+canonical=$(${scratch(name, backend)} < ${quote(file)})
 printf '%s %s\\n' "$(sha256sum < ${quote(file)} | cut -c 1-64)" "$(printf %s "$canonical" | sha256sum | cut -c 1-64)" > ${quote(`${kept}.new`)}
 mv -fT ${quote(`${kept}.new`)} ${quote(kept)}`;
 };
@@ -146,14 +165,14 @@ export function readRules(
     return [
       sh`digest=${digest} file=${rulesFile(name, backend)} tool=${tool(backend)} other=${rulesFile(name, other)}`,
       `want() { ${text === null ? ':' : sh`printf %s ${text}`}; }`,
-      `live() { ${LIVE[backend]}; }`,
-      `other_live() { ${LIVE[other]}; }`,
-      `scratch() { ${SCRATCH[backend]}; }`,
+      `live() { ${live(name, backend)}; }`,
+      `other_live() { ${live(name, other)}; }`,
+      `scratch() { ${scratch(name, backend)}; }`,
       `asks=${text === null && digest !== '' ? 'yes' : ''}`,
     ];
   };
   return [
-    OWN,
+    own(chainOf(name)),
     `one_line() { if [ -n "$1" ]; then printf '%s\\n' "$1" | base64 | tr -d '\\n'; echo; else echo -; fi; }`,
     sh`engine=${engine}`,
     `[ "$engine" != auto ] || if ${PREFERS_NFTABLES}; then engine=nftables; else engine=iptables; fi`,

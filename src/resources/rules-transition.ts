@@ -92,9 +92,11 @@ export function transition(name: string, from: Holding, to: Holding, byFile: boo
       ...(byFile ? removed.map((backend) => removeFile(rulesFile(name, backend))) : []),
       ...(byFile && nothing ? [removeFile(loaderFile(name))] : []),
       ...incoming.map((backend) =>
-        byFile ? sh`sh ${loaderFile(name)}` : setLive(backend, liveText(backend, to[backend].live ?? '')),
+        byFile
+          ? sh`sh ${loaderFile(name)}`
+          : setLive(name, backend, liveText(backend, to[backend].live ?? '')),
       ),
-      ...outgoing.map((backend) => setLive(backend, null)),
+      ...outgoing.map((backend) => setLive(name, backend, null)),
       ...(byFile ? incoming.map((backend) => remember(name, backend)) : []),
       ...BACKENDS.flatMap((backend) => forgetFlows(backend, from[backend].live, to[backend].live)),
     ],

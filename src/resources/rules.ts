@@ -19,15 +19,15 @@ import type { Holding } from './rules-transition.ts';
 import { describeRules, hasWords } from './rules-words.ts';
 
 export interface RulesProps {
-  /** Names the files: /etc/provision/NAME.nft or NAME.rules. */
+  /** Letters and digits: names the files (/etc/provision/NAME.nft or NAME.rules), the table and the chains. */
   readonly name: string;
   /** `auto` = nftables where firewalld or Docker is installed, else iptables. */
   readonly engine: Backend | 'auto';
-  /** The whole text for nft(8), with the table `ip provision`; null = nothing of ours. */
+  /** The whole text for nft(8), with the table `tableOf(name)`; null = nothing of ours. */
   readonly nftables: string | null;
   /** Why the SSH connection of a run would not come in once these are loaded, naming the rule; null = it would. */
   readonly lockout?: (ssh: SshConnection) => string | null;
-  /** The whole text for iptables-restore(8), with chains PROVISION-*; null = nothing of ours. */
+  /** The whole text for iptables-restore(8), with chains that begin with `chainOf(name)`; null = nothing of ours. */
   readonly iptables: string | null;
 }
 
