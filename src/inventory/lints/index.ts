@@ -6,6 +6,7 @@ import { lintListeners } from './listeners.ts';
 import { lintZones } from './zones.ts';
 import type { Lint, LintInput } from './lint.ts';
 import { lintNat } from './nat.ts';
+import { lintUntranslated } from './untranslated.ts';
 import { lintEips, lintNetworks, lintNics, nicAddresses } from './networks.ts';
 
 export type { Lint, LintInput } from './lint.ts';
@@ -15,6 +16,7 @@ const LINTS = [
   lintNics,
   lintEips,
   lintNat,
+  lintUntranslated,
   lintBandwidth,
   lintPeaks,
   lintZones,

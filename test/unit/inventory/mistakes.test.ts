@@ -195,6 +195,14 @@ const mistakes: Mistake[] = [
     hint: 'Did you mean "shop"?',
   },
   {
+    what: 'a source of two SNAT entries, written in two ways',
+    vars: `${NICS}\nnat: { snat: [{ source: 10.0.0.8, to: shop }, { source: 10.0.0.8/32, to: shop }] }`,
+    message: /10\.0\.0\.8\/32 already has entry 1 of nat\.snat/,
+    line: 7,
+    column: 63,
+    hint: 'Write one entry; several EIPs go into its to: [a, b].',
+  },
+  {
     what: 'an unknown eip of a pool',
     vars: `${NICS}\nnat: { snat: [{ source: 10.0.0.8, to: [shop, toString] }] }`,
     message: /no EIP named "toString"/,
@@ -559,6 +567,27 @@ describe('case 34: warnings', () => {
     );
     expect(warnings.map(({ message }) => message)).toEqual([
       expect.stringContaining('shop belongs to the entry x as a whole'),
+    ]);
+  });
+
+  test('sources that are let through, or excepted, and that nothing translates', async () => {
+    const rule = (more: string): string => `    - { action: accept, direction: forward, ${more} }`;
+    const warnings = await warningsOf(
+      [
+        NICS,
+        'nat: { masquerade: [10.0.0.0/26], snat: [{ source: 10.0.0.7, to: shop, except: [0.0.0.0/0] }] }',
+        'firewall:',
+        '  filter:',
+        rule('source: 10.0.0.64/26'),
+        rule('source: [10.0.0.9, 10.0.0.64/26], destination: 10.0.0.128/26'),
+        rule('source: [10.0.0.9, 198.51.100.0/24]'),
+        rule('source: [10.0.0.9, 10.0.0.200], destination: 10.9.0.0/24'),
+      ].join('\n'),
+    );
+    expect(warnings.map(({ message }) => message.split(' (host')[0])).toEqual([
+      'nat.snat[0].except[0]: 10.0.0.7 keeps its own source towards everywhere, and so has no translation at all',
+      'firewall.filter[0].source: 10.0.0.64/26 is let through, and nothing translates it: nothing of it leaves the networks',
+      'firewall.filter[3].source: 10.0.0.200 is let through, and nothing translates it: nothing of it leaves the networks',
     ]);
   });
 
