@@ -45,6 +45,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly parse: (output: ProbeOutput, props: Props) => S;
   /** The way from one state to the other; with its ends swapped it is the way back. */
   readonly transition: (ends: Ends<S>, props: Props) => Transition;
+  /** Fields that go without saying where the whole thing is made or removed: a new file's owner. */
+  readonly details?: readonly string[];
   readonly sentence?: (difference: FieldDifference, props: Props) => string | undefined;
   /** The file behind the resource as it is and as it should be. */
   readonly text?: (output: ProbeOutput, props: Props, facts: Facts) => FileText;
@@ -79,9 +81,11 @@ export function defineResource<Props, S extends State>(
       definition.text?.(output, props, facts);
     /** The way from what the host has to a state, with the file that belongs to that. */
     const way = (from: S, to: S, text: FileText | undefined): ResourceChange | null => {
-      const found = differences(from, to);
-      if (found.length === 0) return null;
       const action = actionOf(from, to);
+      const all = differences(from, to);
+      const told = all.filter(({ field }) => action === 'update' || !definition.details?.includes(field));
+      const found = told.length > 0 ? told : all;
+      if (found.length === 0) return null;
       const changes = found.map((difference) => ({
         ...difference,
         resource: id,

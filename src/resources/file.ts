@@ -76,6 +76,7 @@ export const file = defineResource<FileProps, FileState>({
       ...also,
     };
   },
+  details: ['mode', 'owner', 'group'],
   sentence: ({ field, layer, before, after }, { path }) => {
     if (field === 'link') return `${path} is a symbolic link to ${String(before)}`;
     if (field !== 'content') return undefined;
