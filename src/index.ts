@@ -1,5 +1,6 @@
 /** The public API: what `import … from 'provision'` gives to playbooks, inventories, and own roles. */
 export { play, playbook } from './playbook/define.ts';
+export { appHost } from './roles/app-host.ts';
 export { natGateway } from './roles/nat-gateway.ts';
 export { defineRole } from './roles/define.ts';
 export { egress, noEgress, reach } from './checks/index.ts';
@@ -10,6 +11,7 @@ export {
   firewalldPolicy,
   firewalldZone,
   packageInstalled,
+  policyRouting,
   secondaryAddresses,
   service,
   shaping,
@@ -30,6 +32,7 @@ export type {
   RoleResult,
 } from './model/playbook.ts';
 export type { Report } from './model/report.ts';
+export type { PolicyRoutingProps, RoutedNic } from './resources/index.ts';
 export type { ShapeClass, ShapedNic, ShapingPlan } from './resources/index.ts';
 export type {
   Baseline,

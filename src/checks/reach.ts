@@ -1,7 +1,7 @@
 import type { CheckWhen } from '../model/check.ts';
 import type { CheckSpec } from '../model/playbook.ts';
 import { sh } from '../shell/quote.ts';
-import { vantages } from './vantage.ts';
+import { scriptAt, vantages } from './vantage.ts';
 
 export interface ReachOptions {
   readonly from: string;
@@ -38,7 +38,7 @@ export const reach =
       onFail: options.onFail ?? 'warn',
       retries: options.retries ?? (options.expect === 'open' ? 1 : 0),
       timeout,
-      script: script(options.to, timeout),
+      script: scriptAt(from, script(options.to, timeout)),
       read: (output) => (output.trim() === 'open' ? 'open' : 'closed'),
     }));
   };

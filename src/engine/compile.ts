@@ -1,4 +1,5 @@
 import { ProblemList, problemsOf, ProvisionError } from '../model/error.ts';
+import { hostOf } from '../model/check.ts';
 import type { Check } from '../model/check.ts';
 import type { Host, Inventory } from '../model/host.ts';
 import type {
@@ -183,7 +184,7 @@ export function compile(input: CompileInput): Compiled {
       { hint: 'Look at the names and groups of the inventory file.' },
     );
   }
-  const asked = new Set(plays.flatMap((play) => play.checks.map((check) => check.from)));
+  const asked = new Set(plays.flatMap((play) => play.checks.map((check) => hostOf(check.from))));
   const inOrder = [...inventory.hosts.keys()];
   return {
     playbook: playbook.name,

@@ -1,3 +1,4 @@
+import { hostOf } from '../model/check.ts';
 import type { Check, CheckResult } from '../model/check.ts';
 import { ERROR_EXIT_CODES, isProvisionError, ProvisionError } from '../model/error.ts';
 import type { Resource } from '../model/resource.ts';
@@ -24,8 +25,8 @@ const resourcesOf = ({ compiled }: Context, host: string): Resource[] => {
   return [...new Map(all.map((resource) => [resource.id, resource])).values()];
 };
 
-export const checksFrom = ({ compiled }: Context, from: string): Check[] =>
-  compiled.plays.flatMap((play) => play.checks).filter((check) => check.from === from);
+export const checksFrom = ({ compiled }: Context, host: string): Check[] =>
+  compiled.plays.flatMap((play) => play.checks).filter((check) => hostOf(check.from) === host);
 
 /** One exec: reads the host and asks the checks that ride along. A second one only where a resource asks for more. */
 export async function readHost(
@@ -71,7 +72,7 @@ function understood<T>(target: Target, parse: () => T): T {
 
 /** Where the result of a check is kept: at the host that asked; the controller's at the first host of the run. */
 export function keep(context: Context, result: CheckResult): void {
-  const owner = result.from === CONTROLLER ? context.compiled.hosts[0] : result.from;
+  const owner = result.from === CONTROLLER ? context.compiled.hosts[0] : hostOf(result.from);
   context.runs.get(owner ?? '')?.checks.set(checkKey(result), result);
   context.emit({ type: 'check-done', result });
 }

@@ -4,7 +4,7 @@ export type CheckWhen = 'always' | 'change' | 'verify';
 /** One typed question to the network, asked from one place. */
 export interface Check {
   readonly name: string;
-  /** Vantage: an inventory host, `controller`. */
+  /** Vantage: an inventory host, a place on one (`host#user`), `controller`. */
   readonly from: string;
   readonly kind: string;
   readonly to: string;
@@ -24,6 +24,9 @@ export interface Check {
   /** What the script printed → what was seen, as a value comparable with `expect`. Untrusted input. */
   read(output: string): string;
 }
+
+/** The inventory host that asks for a vantage: no name of one holds "#" or "/". */
+export const hostOf = (from: string): string => /^[^#/]*/.exec(from)?.[0] ?? from;
 
 export interface CheckResult {
   readonly name: string;

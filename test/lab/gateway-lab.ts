@@ -34,7 +34,7 @@ export const endOf = (child: ChildProcess): Promise<{ code: number | null; outpu
     child.on('close', (code) => resolve({ code, output }));
   });
 
-/** A lab of its own: a copy of inventory/lab, so that test files never share hosts. */
+/** A lab of its own: a copy of an inventory, so that test files never share hosts. */
 export interface GatewayLab {
   readonly inventory: string;
   /** Rewrites a file of the inventory. */
@@ -55,10 +55,11 @@ export interface GatewayLab {
 
 export async function gatewayLab(
   prepare: (lab: Pick<GatewayLab, 'edit'>) => void = () => undefined,
+  source = 'inventory/lab',
 ): Promise<GatewayLab> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'provision-lab-test-'));
   const inventory = path.join(root, 'inventory');
-  cpSync('inventory/lab', inventory, { recursive: true });
+  cpSync(source, inventory, { recursive: true });
   const edit: GatewayLab['edit'] = (file, change) => {
     const at = path.join(inventory, file);
     writeFileSync(at, change(readFileSync(at, 'utf8')));

@@ -30,6 +30,11 @@ export const dockerNetwork = section('The Docker bridge network of the container
 export const egressEntry = section('An app, and the NIC that it is reached and leaves by.', {
   name: thingName.describe('A name, unique on this host.'),
   nic: interfaceName.describe('The NIC: a key of nics.'),
+  eip: thingName
+    .optional()
+    .describe(
+      'Which EIP of the NIC stands for the app, by name; left out = that of the NIC’s primary address.',
+    ),
   scheme: z
     .enum(['bind', 'docker', 'bridge'])
     .describe(
