@@ -28,6 +28,9 @@ export const neededLimitOption = (): Option =>
 
 export const templatesOption = (): Option => new Option('--templates <dir>', 'look templates up here first');
 
+export const detailedExitcodeOption = (): Option =>
+  new Option('--detailed-exitcode', '0 in sync, 2 differs or changed, 1 error').default(false);
+
 export const jsonOption = (): Option => new Option('--json', 'print JSON').default(false);
 
 export const sshConfigOption = (): Option =>

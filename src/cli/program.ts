@@ -4,6 +4,7 @@ import * as add from './commands.ts';
 import { compactHelp, typedName } from './help.ts';
 import * as host from './host-commands.ts';
 import * as offline from './offline-commands.ts';
+import * as run from './run-commands.ts';
 import { ProvisionError } from '../model/error.ts';
 
 /** What commander says about wrong flags and words, as an error like all others. */
@@ -37,8 +38,14 @@ export function program(version: string): Command {
     .enablePositionalOptions()
     .configureHelp(compactHelp)
     .configureOutput({ outputError: () => undefined });
-  add.addRunCommand(root);
-  root.commandsGroup('Commands (provision COMMAND …) on files:');
+  run.addRunCommand(root);
+  root.commandsGroup('Commands (provision COMMAND …) with a playbook:');
+  run.addPlanCommand(root);
+  run.addApplyCommand(root);
+  run.addVerifyCommand(root);
+  run.addDriftCommand(root);
+  add.addRehearseCommand(root);
+  root.commandsGroup('Commands on files:');
   offline.addInitCommand(root);
   offline.addValidateCommand(root);
   offline.addRenderCommand(root);
@@ -52,7 +59,6 @@ export function program(version: string): Command {
   host.addStatusCommand(root);
   host.addRollbackCommand(root);
   host.addLockCommand(root);
-  add.addRehearseCommand(root);
   add.addLabCommand(root);
   settle(root);
   return root;

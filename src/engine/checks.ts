@@ -24,6 +24,10 @@ const printable = (text: string): string =>
     .trim()
     .slice(0, 120);
 
+/** Which checks are asked before anything is changed: all of them where they are the verdict. */
+export const askedFirst = (prove: boolean | undefined): readonly CheckWhen[] =>
+  prove ? ['always', 'change', 'verify'] : ['always'];
+
 /** Which checks a run asks: those of `change` only once something has changed. */
 export const asked = (checks: readonly Check[], moments: readonly CheckWhen[]): Check[] =>
   checks.filter((check) => moments.includes(check.when));

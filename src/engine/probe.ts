@@ -3,7 +3,7 @@ import type { Check, CheckResult } from '../model/check.ts';
 import { ERROR_EXIT_CODES, isProvisionError, ProvisionError } from '../model/error.ts';
 import type { Resource } from '../model/resource.ts';
 import type { Session, Target } from '../model/transport.ts';
-import { asked, judge } from './checks.ts';
+import { asked, askedFirst, judge } from './checks.ts';
 import { newNonce } from './frame.ts';
 import type { HostRun } from './host-run.ts';
 import { parseProbe, probeScript } from './probe-script.ts';
@@ -72,7 +72,8 @@ function understood<T>(target: Target, parse: () => T): T {
 
 /** Where the result of a check is kept: at the host that asked; the controller's at the first host of the run. */
 export function keep(context: Context, result: CheckResult): void {
-  const owner = result.from === CONTROLLER ? context.compiled.hosts[0] : hostOf(result.from);
+  const { hosts, vantages } = context.compiled;
+  const owner = result.from === CONTROLLER ? (hosts[0] ?? vantages[0]) : hostOf(result.from);
   context.runs.get(owner ?? '')?.checks.set(checkKey(result), result);
   context.emit({ type: 'check-done', result });
 }
@@ -122,7 +123,8 @@ function tellLastEnding(context: Context, host: HostRun): void {
 }
 
 async function probeHost(context: Context, host: HostRun): Promise<void> {
-  const checks = asked(checksFrom(context, host.name), ['always']);
+  const { prove = false } = context.options;
+  const checks = asked(checksFrom(context, host.name), askedFirst(prove));
   context.emit({ type: 'phase-started', host: host.name, phase: 'probe' });
   try {
     const session = await host.connect(context.transport, context.signal);
@@ -131,7 +133,7 @@ async function probeHost(context: Context, host: HostRun): Promise<void> {
       host.target,
       resourcesOf(context, host.name),
       checks,
-      false,
+      prove,
       context.places?.(host.name),
     );
     host.probe = await unlessStopped(session, context.signal, reading);
@@ -180,10 +182,11 @@ export async function askController(
 /** Reads all hosts at once: one connection and one exec each. */
 export async function probeAll(context: Context): Promise<void> {
   const hosts = [...context.runs.values()];
-  const own = asked(checksFrom(context, CONTROLLER), ['always']);
+  const { prove = false } = context.options;
+  const own = asked(checksFrom(context, CONTROLLER), askedFirst(prove));
   await Promise.all([
     ...hosts.map((host) => context.limit(() => host.timed('probe', () => probeHost(context, host)))),
-    context.limit(async () => record(context, own, await askController(context, own, false).catch(() => []))),
+    context.limit(async () => record(context, own, await askController(context, own, prove).catch(() => []))),
   ]);
 }
 

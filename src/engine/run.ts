@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly plan?: SavedPlan | undefined;
   /** The commit of the playbook's repository, for the hosts' journal. */
   readonly commit?: string | undefined;
+  /** With `check`: every check is asked, whatever its `when`, with its retries; the answers are the verdict, no baseline. */
+  readonly prove?: boolean | undefined;
 }
 
 export interface RunDependencies {
@@ -150,6 +152,7 @@ export function contextFor(compiled: Compiled, options: RunOptions, dependencies
     runId,
     playbook: compiled.playbook,
     check: options.check,
+    prove: options.prove ?? false,
     hosts: compiled.hosts,
     vantages: compiled.vantages,
   });
@@ -168,7 +171,7 @@ export function contextFor(compiled: Compiled, options: RunOptions, dependencies
 /** How it ended, told as events too. */
 export function concluded({ runId, runs, options, emit }: Context): RunResult {
   const hosts = [...runs.values()].map((host) => host.report());
-  const exitCode = exitCodeOf(hosts, options.check);
+  const exitCode = exitCodeOf(hosts, options.check && !options.prove);
   hosts.forEach((report) => emit({ type: 'host-finished', host: report.name, report }));
   emit({ type: 'run-finished', exitCode, hosts });
   return { runId, hosts, exitCode };

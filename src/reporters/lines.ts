@@ -86,6 +86,7 @@ export function progressLines({ verbosity, quiet, err, colours }: ProgressLinesO
 export function resultLines({ quiet, diff, out, colours }: ResultLinesOptions): Emit {
   let width = 0;
   let check = false;
+  let prove = false;
   const result = (host: string, text: string): void => out(`${host.padEnd(width)}  ${text}`);
 
   const planned = (host: string, change: ResourceChange): void => {
@@ -101,12 +102,13 @@ export function resultLines({ quiet, diff, out, colours }: ResultLinesOptions): 
     if (quiet) return;
     if (check) out(`\n${toMake(hosts)}`);
     out('');
-    recapSection(hosts, { check, all: true, colours }).forEach(out);
+    recapSection(hosts, { check: check && !prove, all: true, colours }).forEach(out);
   };
 
   return (event) => {
     if (event.type === 'run-started') {
       check = event.check;
+      prove = event.prove ?? false;
       width = nameWidth([...event.hosts, ...event.vantages]);
     } else if (event.type === 'host-planned') event.changes.forEach((change) => planned(event.host, change));
     else if (event.type === 'run-finished') finished(event.hosts);

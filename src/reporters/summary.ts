@@ -86,20 +86,25 @@ export function changeSection(
 export function summaryReporter(options: SummaryOptions): Emit {
   const plans = new Map<string, ResourceChange[]>();
   let check = false;
+  let prove = false;
   const finished = (hosts: readonly HostReport[]): void => {
     const { colours, verbosity, width, out } = options;
-    const checks = checkSection(checksOf(hosts), { width: width(), all: verbosity >= 1, check, colours });
+    const all = verbosity >= 1;
+    const baselineOnly = check && !prove;
+    const checks = checkSection(checksOf(hosts), { width: width(), all, check: baselineOnly, colours });
     const sections = [
       ...changeSection(plans, options),
       ...(checks.length > 0 ? [...checks, ''] : []),
       ...(check ? [toMake(hosts), ''] : []),
-      ...recapSection(hosts, { check, all: verbosity >= 1, colours }),
+      ...recapSection(hosts, { check: baselineOnly, all, colours }),
     ];
     sections.forEach(out);
   };
   return (event: RunEvent) => {
-    if (event.type === 'run-started') check = event.check;
-    else if (event.type === 'host-planned')
+    if (event.type === 'run-started') {
+      check = event.check;
+      prove = event.prove ?? false;
+    } else if (event.type === 'host-planned')
       plans.set(event.host, [...(plans.get(event.host) ?? []), ...event.changes]);
     else if (event.type === 'run-finished') finished(event.hosts);
   };
