@@ -1,6 +1,7 @@
 /** The public API: what `import … from 'provision'` gives to playbooks, inventories, and own roles. */
 export { play, playbook } from './playbook/define.ts';
 export { appHost } from './roles/app-host.ts';
+export { tagged } from './playbook/tagged.ts';
 export { natGateway } from './roles/nat-gateway.ts';
 export { defineRole } from './roles/define.ts';
 export { egress, noEgress, reach } from './checks/index.ts';

@@ -22,6 +22,11 @@ export const inventoryOption = (): Option =>
 export const limitOption = (): Option =>
   new Option('-l, --limit <pattern>', 'only these hosts: names, groups, globs, !not, &and');
 
+export const tagsOptions = (): Option[] => [
+  new Option('-t, --tags <list>', 'only what has one of these tags; repeatable').argParser(collect),
+  new Option('--skip-tags <list>', 'not what has one of these tags; repeatable').argParser(collect),
+];
+
 /** For what must not happen to more hosts than were meant: all of them must be typed as `-l all`. */
 export const neededLimitOption = (): Option =>
   new Option('-l, --limit <pattern>', 'these hosts; needed: "all" means all').makeOptionMandatory();

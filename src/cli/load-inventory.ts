@@ -6,6 +6,9 @@ export interface LoadFlags {
   readonly inventory?: readonly string[];
   readonly limit?: string;
   readonly templates?: string;
+  /** As typed: words with commas between. */
+  readonly tags?: readonly string[];
+  readonly skipTags?: readonly string[];
 }
 
 /** Loads a TypeScript inventory; jiti and the public API are loaded only when there is one. */

@@ -23,6 +23,10 @@ const templateDirectories = (playbook: string, given: string | undefined): strin
   OWN_TEMPLATES,
 ];
 
+/** `-t a,b -t c` as one list. */
+const wordsOf = (lists: readonly string[] = []): string[] =>
+  lists.flatMap((list) => list.split(',').map((word) => word.trim())).filter((word) => word !== '');
+
 /** Playbook and inventory, compiled. Nothing is contacted. */
 export async function load(
   playbookFile: string,
@@ -38,6 +42,7 @@ export async function load(
     select: (pattern) => selectHosts(inventory, pattern),
     limit: flags.limit,
     serial,
+    tags: { only: wordsOf(flags.tags), skip: wordsOf(flags.skipTags) },
     override: (host, vars) => overrideVariables(host, vars, playbookFile),
   });
   return { inventory, compiled };

@@ -3,6 +3,7 @@ import type { ApplyFlags } from './apply.ts';
 import { refuseCommandWord } from './command-words.ts';
 import * as flag from './flags.ts';
 import { examples } from './help.ts';
+import type { ListFlags } from './list.ts';
 import type { RunFlags } from './run.ts';
 
 /** A command that takes a playbook; `run` is the one that needs no name. */
@@ -13,12 +14,11 @@ function playbookCommand(root: Command, name: string, hidden = false): Command {
     .usage('PLAYBOOK -i INVENTORY [flags]');
 }
 
-const withHosts = (command: Command): Command =>
-  command
-    .optionsGroup('Hosts:')
-    .addOption(flag.inventoryOption())
-    .addOption(flag.limitOption())
-    .addOption(flag.runForksOption());
+const withHosts = (command: Command): Command => {
+  command.optionsGroup('Hosts:').addOption(flag.inventoryOption()).addOption(flag.limitOption());
+  flag.tagsOptions().forEach((option) => command.addOption(option));
+  return command.addOption(flag.runForksOption());
+};
 
 const withPlan = (command: Command): Command =>
   command.addOption(flag.templatesOption()).addOption(flag.detailedExitcodeOption());
@@ -61,9 +61,22 @@ export function addRunCommand(root: Command): void {
     .option('--out <file>', 'with --check: keep the plan')
     .option('-D, --diff', 'show what changes in files', false);
   withOutput(withConnection(withChanges(withPlan(command))))
+    .optionsGroup('Only look, contact nobody:')
+    .option('--list-hosts', 'print the hosts of each play', false)
+    .option('--list-tasks', 'print resources and checks, with their tags', false)
+    .option('--list-tags', 'print the tags of each play', false)
+    .option('--syntax-check', 'the same as provision validate', false)
     .addHelpText('after', examples('provision playbooks/gateway.ts -i inventory/prod -l gw1 --check --diff'))
-    .action(async (playbook: string, flags: RunFlags) => {
+    .action(async (playbook: string, flags: RunFlags & ListFlags & { syntaxCheck: boolean }) => {
       refuseCommandWord(root, playbook);
+      if (flags.syntaxCheck) {
+        const { validate } = await import('./validate.ts');
+        return void (process.exitCode = await validate(playbook, flags));
+      }
+      if (flags.listHosts || flags.listTasks || flags.listTags) {
+        const { listPlaybook } = await import('./list.ts');
+        return void (process.exitCode = await listPlaybook(playbook, flags));
+      }
       const { runPlaybook } = await import('./run.ts');
       process.exitCode = await runPlaybook(playbook, flags);
     });

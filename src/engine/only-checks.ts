@@ -1,3 +1,4 @@
+import { hostOf } from '../model/check.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Compiled } from './compile.ts';
 
@@ -6,7 +7,7 @@ import type { Compiled } from './compile.ts';
  * that a check is asked from are contacted. Throws `playbook` where there is none: that would prove nothing.
  */
 export function onlyChecks(compiled: Compiled): Compiled {
-  const asked = new Set(compiled.plays.flatMap((play) => play.checks.map(({ from }) => from)));
+  const asked = new Set(compiled.plays.flatMap((play) => play.checks.map(({ from }) => hostOf(from))));
   if (asked.size === 0)
     throw new ProvisionError('playbook', 'There is no check to ask: nothing would be verified.', {
       hint: 'Give the play checks, for example egress(), or leave out fewer of them by -l and tags.',

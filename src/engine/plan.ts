@@ -11,9 +11,11 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
   const { probe } = host;
   if (!probe) return [];
   const resources = play.resources.get(host.name) ?? [];
+  // What tags leave out is declared all the same: a NIC stays in the zone that was not chosen.
+  const declared = play.declared?.get(host.name) ?? resources;
   return resources.flatMap((resource) => {
     const output = probe.outputs.get(resource.id);
-    const others = resources.filter((other) => other !== resource);
+    const others = declared.filter((other) => other.id !== resource.id);
     try {
       const baseline = probe.baselines.get(resource.id) ?? null;
       return (output && resource.plan(output, probe.facts, { baseline, others })) ?? [];

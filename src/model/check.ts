@@ -23,6 +23,8 @@ export interface Check {
   readonly script: string;
   /** What the script printed → what was seen, as a value comparable with `expect`. Untrusted input. */
   read(output: string): string;
+  /** For `-t` and `--skip-tags`: `tagged()` sets them. */
+  readonly tags?: readonly string[];
 }
 
 /** The inventory host that asks for a vantage: no name of one holds "#" or "/". */

@@ -129,6 +129,8 @@ export interface Resource {
   probeMore?(output: ProbeOutput): string | null;
   /** Packages are installed before everything else and are not reverted. */
   readonly phase: 'package' | 'main';
+  /** For `-t` and `--skip-tags`: `tagged()` sets them. */
+  readonly tags?: readonly string[];
   /** As it was declared, for `Declared`. */
   readonly props?: unknown;
   /** Declared to be as its baseline says: the host's record of that is read with it, and handed to `plan`. */
