@@ -16,6 +16,7 @@ export function addRehearseCommand(root: Command): void {
     )
     .optionsGroup('Run:')
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .option('--quick', 'without the reboot', false)
     .option('--keep', 'leave the lab up', false)
     .option('--install', 'install missing packages with apt-get (root, Debian or Ubuntu)', false)

@@ -19,6 +19,11 @@ function seconds(value: string): number {
 export const inventoryOption = (): Option =>
   new Option('-i, --inventory <path>', 'inventory; repeatable').argParser(collect).env('PROVISION_INVENTORY');
 
+export const extraVarsOption = (): Option =>
+  new Option('-e, --extra-vars <vars>', 'variables of every host: k=v, JSON, @file; repeatable').argParser(
+    collect,
+  );
+
 export const limitOption = (): Option =>
   new Option('-l, --limit <pattern>', 'only these hosts: names, groups, globs, !not, &and');
 

@@ -5,6 +5,8 @@ import type { Inventory } from '../model/host.ts';
 export interface LoadFlags {
   readonly inventory?: readonly string[];
   readonly limit?: string;
+  /** `-e` as typed. */
+  readonly extraVars?: readonly string[];
   readonly templates?: string;
   /** As typed: words with commas between. */
   readonly tags?: readonly string[];
@@ -19,12 +21,15 @@ async function loadTypeScript(file: string): Promise<Record<string, unknown>> {
 }
 
 /** Reads the inventory of `-i`. Throws `usage` without one, else a list of all problems. */
-export async function inventoryOf({ inventory = [] }: Pick<LoadFlags, 'inventory'>): Promise<Inventory> {
+export async function inventoryOf({
+  inventory = [],
+  extraVars,
+}: Pick<LoadFlags, 'inventory' | 'extraVars'>): Promise<Inventory> {
   const sources = typeof inventory === 'string' ? [inventory] : inventory;
   if (sources.length === 0) {
     throw new ProvisionError('usage', 'No inventory was given.', {
       hint: 'Add -i INVENTORY, for example -i inventory/lab.',
     });
   }
-  return loadInventory(sources, { loadTypeScript });
+  return loadInventory(sources, { loadTypeScript, extraVars });
 }

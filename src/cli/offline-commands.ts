@@ -34,6 +34,7 @@ export function addValidateCommand(root: Command): void {
       'Checks the inventory and, with a playbook, everything that a run would compile and render. Ends 5 with every mistake that was found.',
     )
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(flag.limitOption())
     .addOption(flag.templatesOption())
     .addHelpText('after', examples('provision validate playbooks/gateway.ts -i inventory/prod'))
@@ -53,6 +54,7 @@ export function addRenderCommand(root: Command): void {
       'Writes DIR/HOST/etc/… as a run would write it on a new Debian host that SSH reaches at ansible_port. Only what an earlier render left in DIR is replaced.',
     )
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .requiredOption('--out <dir>', 'where to: new, empty, or made by render')
     .addOption(flag.limitOption())
     .addOption(flag.templatesOption())
@@ -80,6 +82,7 @@ export function addInventoryCommand(root: Command): void {
     .usage('-i INVENTORY [flags]')
     .description('Lists hosts with their addresses and groups.')
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(flag.limitOption())
     .addOption(flag.jsonOption())
     .addHelpText('after', examples('provision inventory list -i inventory/prod --json'))
@@ -93,6 +96,7 @@ export function addInventoryCommand(root: Command): void {
     .usage('NAME -i INVENTORY [flags]')
     .description('Prints the merged variables of a host as YAML.')
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(flag.jsonOption())
     .addHelpText('after', examples('provision inventory host gw1 -i inventory/prod'))
     .action(async (name: string, flags: InventoryFlags) => {
@@ -107,6 +111,7 @@ export function addInventoryCommand(root: Command): void {
       'Tells where each value of a host was written: FILE:LINE:COLUMN. Without a name, of all hosts.',
     )
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(flag.jsonOption())
     .addHelpText('after', examples('provision inventory blame gw1.nat.dnat[0] -i inventory/prod'))
     .action(async (name: string | undefined, flags: InventoryFlags) => {

@@ -14,6 +14,7 @@ import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
 import { driftsFor } from './rehearse-drifts.ts';
 import { screen } from './screen.ts';
+import { shownArgv } from './shown-argv.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
@@ -211,7 +212,7 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
             schemaVersion: 1,
             runId,
             startedAt,
-            argv: process.argv.slice(2),
+            argv: shownArgv(process.argv.slice(2)),
             exitCode,
             hosts,
           }),

@@ -15,7 +15,11 @@ function playbookCommand(root: Command, name: string, hidden = false): Command {
 }
 
 const withHosts = (command: Command): Command => {
-  command.optionsGroup('Hosts:').addOption(flag.inventoryOption()).addOption(flag.limitOption());
+  command
+    .optionsGroup('Hosts:')
+    .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
+    .addOption(flag.limitOption());
   flag.tagsOptions().forEach((option) => command.addOption(option));
   return command.addOption(flag.runForksOption());
 };

@@ -19,6 +19,7 @@ import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
 import { obstacleAt, readPlan } from './plan-file.ts';
 import { screen } from './screen.ts';
+import { shownArgv } from './shown-argv.ts';
 import { stopSignal } from './stop-signal.ts';
 import type { StopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
@@ -126,7 +127,7 @@ export async function runPlaybook(
     schemaVersion: 1,
     runId: result?.runId ?? newRunId(),
     startedAt,
-    argv: process.argv.slice(2),
+    argv: shownArgv(process.argv.slice(2)),
     exitCode,
     hosts: result?.hosts ?? [],
     ...(errors.length > 0 ? { errors } : {}),

@@ -15,20 +15,22 @@ export function assembleInventory(
   files: readonly SourceVariables[],
   sources: readonly string[],
   problems: Problems,
+  extra: Definitions = new Map(),
 ): Inventory {
   const validator = createValidator(problems);
   const order = orderGroups(tree, problems);
-  const variablesOf = mergeVariables(tree, order, files, OWN_VARIABLES, problems);
+  const variablesOf = mergeVariables(tree, order, files, OWN_VARIABLES, problems, extra);
   const hosts = new Map<string, Host>();
   const checked: CheckedHost[] = [];
   for (const entry of tree.hosts.values()) {
     const { groups, definitions } = variablesOf(entry);
     const host = validator.host(entry.name, definitions);
     checked.push(host);
-    hosts.set(entry.name, toHost(entry, groups, host));
+    hosts.set(entry.name, { ...toHost(entry, groups, host), extraVars: [...extra.keys()] });
   }
   validator.across(checked);
-  for (const definition of allDefinitions(tree, files)) validator.definition(definition);
+  for (const definition of [...allDefinitions(tree, files), ...extra.values()])
+    validator.definition(definition);
   checkJumps(hosts, checked, problems);
   warnOfNamesakes(tree, problems);
   problems.throwIfAny();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Inventory } from '../model/host.ts';
+import { readExtraVars } from './extra-vars.ts';
 import { completeTree, refuseCircles } from './group-order.ts';
 import { emptyTree, growTree } from './groups.ts';
 import type { Tree } from './groups.ts';
@@ -14,6 +15,8 @@ import { readVariableFiles } from './variable-files.ts';
 export interface LoadOptions {
   /** Loads a TypeScript file and answers its module. Default: the loader of playbooks. */
   readonly loadTypeScript?: (file: string) => Promise<unknown>;
+  /** `-e` as typed: set for every host, before everything else. */
+  readonly extraVars?: readonly string[] | undefined;
 }
 
 const loadWithPlaybookLoader = async (file: string): Promise<unknown> => {
@@ -51,11 +54,12 @@ export async function loadInventory(
   completeTree(tree);
   const circles = refuseCircles(tree, problems);
   const files = await readAllVariables(found, tree, read, problems);
+  const extra = await readExtraVars(options.extraVars ?? [], read, problems);
   // What could not be read makes names look unknown that are not; circles would never end.
   if (unread > 0 || found.length < sources.length || circles) problems.throwIfAny();
   // Only now: the schemas cost time that a run which fails above, or needs no inventory, should not pay.
   const { assembleInventory } = await import('./assemble.ts');
-  return assembleInventory(tree, files, sources, problems);
+  return assembleInventory(tree, files, sources, problems, extra);
 }
 
 async function readAllVariables(

@@ -28,6 +28,8 @@ export interface Host {
   readonly groups: readonly string[];
   /** Merged variables, plain data. */
   readonly vars: Readonly<Record<string, unknown>>;
+  /** Names that `-e` sets: neither a play nor the options of a role override them. */
+  readonly extraVars?: readonly string[];
   readonly connection: Connection;
   /** Where the value at this path of `vars` was written. */
   place(path: readonly (string | number)[]): Place | undefined;
