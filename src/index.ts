@@ -32,6 +32,7 @@ export type {
   RoleContext,
   RoleResult,
 } from './model/playbook.ts';
+export type { Config } from './model/config.ts';
 export type { Report } from './model/report.ts';
 export type { PolicyRoutingProps, RoutedNic } from './resources/index.ts';
 export type { ShapeClass, ShapedNic, ShapingPlan } from './resources/index.ts';

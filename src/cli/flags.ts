@@ -17,7 +17,7 @@ function seconds(value: string): number {
 
 /** Flags of everything that reads an inventory. */
 export const inventoryOption = (): Option =>
-  new Option('-i, --inventory <path>', 'inventory; repeatable').argParser(collect).env('PROVISION_INVENTORY');
+  new Option('-i, --inventory <path>', 'inventory; repeatable').argParser(collect);
 
 export const extraVarsOption = (): Option =>
   new Option('-e, --extra-vars <vars>', 'variables of every host: k=v, JSON, @file; repeatable').argParser(
@@ -49,8 +49,7 @@ export const sshConfigOption = (): Option =>
 export const hostKeyOption = (): Option =>
   new Option('--host-key-checking <mode>', 'host keys')
     .choices(['strict', 'accept-new', 'off'])
-    .default('strict')
-    .env('PROVISION_HOST_KEY_CHECKING');
+    .default('strict');
 
 const TIMEOUT = 'time for one connection';
 const FORKS = 'hosts at the same time';

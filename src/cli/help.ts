@@ -18,13 +18,12 @@ export function typedName(command: Command): string {
   return [...above, ...(command.name() === DEFAULT_COMMAND ? [] : [command.name()])].join(' ');
 }
 
-/** What a flag takes, its default, and the variable that sets it, in few words. */
-function optionDescription({ description, argChoices, defaultValue, envVar }: Option): string {
+/** What a flag takes, and its default, in few words. */
+function optionDescription({ description, argChoices, defaultValue }: Option): string {
   const shown = typeof defaultValue === 'string' || (typeof defaultValue === 'number' && defaultValue > 0);
   const notes = [
     ...(argChoices === undefined ? [] : [argChoices.join('|')]),
     ...(shown ? [`default ${defaultValue}`] : []),
-    ...(envVar === undefined ? [] : [`$${envVar}`]),
   ];
   return `${description}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`;
 }

@@ -44,6 +44,7 @@ export function program(version: string): Command {
   run.addApplyCommand(root);
   run.addVerifyCommand(root);
   run.addDriftCommand(root);
+  run.addConfigCommand(root);
   add.addRehearseCommand(root);
   root.commandsGroup('Commands on files:');
   offline.addInitCommand(root);
@@ -60,6 +61,12 @@ export function program(version: string): Command {
   host.addRollbackCommand(root);
   host.addLockCommand(root);
   add.addLabCommand(root);
+  root.hook('preAction', async (_root, command) => {
+    // Only what reads an inventory has settings; nothing more is loaded for the others.
+    if (!command.options.some(({ long }) => long === '--inventory')) return;
+    const { fillIn } = await import('./settings.ts');
+    await fillIn(command, process.env);
+  });
   settle(root);
   return root;
 }

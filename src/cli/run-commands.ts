@@ -56,20 +56,25 @@ const withOutput = (command: Command): Command =>
 /** What the engine wants to know of a run that changes nothing. */
 const READ_ONLY = { check: true, maxFail: 0, confirmTimeout: 60, rollback: true };
 
-export function addRunCommand(root: Command): void {
-  const command = withHosts(playbookCommand(root, 'run', true))
-    .summary('plan, apply, verify; never prompts')
-    .description('Plans, applies and verifies a playbook. Never prompts.')
+/** Every flag of a run. */
+function withAll(command: Command): Command {
+  withHosts(command)
     .optionsGroup('Run:')
     .option('-C, --check', 'plan only: nothing is changed', false)
     .option('--out <file>', 'with --check: keep the plan')
     .option('-D, --diff', 'show what changes in files', false);
-  withOutput(withConnection(withChanges(withPlan(command))))
+  return withOutput(withConnection(withChanges(withPlan(command))))
     .optionsGroup('Only look, contact nobody:')
     .option('--list-hosts', 'print the hosts of each play', false)
     .option('--list-tasks', 'print resources and checks, with their tags', false)
     .option('--list-tags', 'print the tags of each play', false)
-    .option('--syntax-check', 'the same as provision validate', false)
+    .option('--syntax-check', 'the same as provision validate', false);
+}
+
+export function addRunCommand(root: Command): void {
+  withAll(playbookCommand(root, 'run', true))
+    .summary('plan, apply, verify; never prompts')
+    .description('Plans, applies and verifies a playbook. Never prompts.')
     .addHelpText('after', examples('provision playbooks/gateway.ts -i inventory/prod -l gw1 --check --diff'))
     .action(async (playbook: string, flags: RunFlags & ListFlags & { syntaxCheck: boolean }) => {
       refuseCommandWord(root, playbook);
@@ -150,5 +155,20 @@ export function addDriftCommand(root: Command): void {
       const { runPlaybook } = await import('./run.ts');
       const drift = { strictLockout: false, prove: true, detailedExitcode: true };
       process.exitCode = await runPlaybook(playbook, { ...READ_ONLY, ...drift, ...flags });
+    });
+}
+
+export function addConfigCommand(root: Command): void {
+  withAll(root.command('config'))
+    .usage('[flags]')
+    .summary('show what each flag comes to, and from where')
+    .description(
+      'Shows what each flag of a run comes to and where that is from: typed here, PROVISION_NAME, provision.config.ts, or the default.',
+    )
+    .addOption(flag.jsonOption())
+    .addHelpText('after', examples('provision config -f 20'))
+    .action(async (_flags: unknown, command: Command) => {
+      const { showConfig } = await import('./config.ts');
+      process.exitCode = showConfig(command, process.env);
     });
 }

@@ -22,7 +22,7 @@ describe('-e key=value', () => {
   it.each(['', ' ', 'a', 'a b=1', '=1', '1a=2', 'a-b=1', 'a.b=1', "a='x", 'a="x', "it's=1"])(
     '%j is refused',
     (typed) => {
-      expect(() => parsePairs(typed)).toThrow(expect.objectContaining({ code: 'usage' }) as Error);
+      expect(() => parsePairs(typed)).toThrow(expect.objectContaining({ code: 'usage' }));
     },
   );
 
