@@ -28,6 +28,7 @@ export function addRunCommand(root: Command): void {
     .addOption(flag.maxFailOption())
     .addOption(flag.confirmTimeoutOption())
     .option('--strict-lockout', 'refuse what would lock SSH out', false)
+    .option('--allow-destroy', 'do also what others lose by (named in the plan)', false)
     .option('--no-rollback', 'hosts take nothing back alone (dangerous)')
     .optionsGroup('Connection:')
     .addOption(flag.sshConfigOption())

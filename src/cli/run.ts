@@ -34,6 +34,7 @@ export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags {
   readonly serial?: string | undefined;
   readonly maxFail: number;
   readonly strictLockout: boolean;
+  readonly allowDestroy: boolean;
   /** Where `--check` writes its plan. */
   readonly out?: string | undefined;
   /** The plan that the hosts are held against. */
@@ -127,6 +128,7 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
         rollback: flags.rollback,
         maxFail: flags.maxFail,
         strictLockout: flags.strictLockout,
+        allowDestroy: flags.allowDestroy,
         plan,
         commit: await commit,
       },

@@ -1,6 +1,7 @@
 import { isProvisionError, ProvisionError } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { holderIn } from './apply.ts';
+import { baselineName } from './baseline.ts';
 import { stuckHint } from './take-back.ts';
 import type { CompiledPlay } from './compile.ts';
 import type { HostRun } from './host-run.ts';
@@ -16,7 +17,8 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
     const others = resources.filter((other) => other !== resource);
     try {
       const baseline = probe.baselines.get(resource.id) ?? null;
-      return (output && resource.plan(output, probe.facts, { baseline, others })) ?? [];
+      const taken = probe.transactions.baselines.has(baselineName(resource.id));
+      return (output && resource.plan(output, probe.facts, { baseline, taken, others })) ?? [];
     } catch (error) {
       if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
       throw new ProvisionError(
@@ -70,6 +72,24 @@ function foretellLockout(
   });
 }
 
+/** What others would lose is named, and not done unless it was asked for. */
+function refuseDestruction(
+  { options, emit }: Context,
+  host: HostRun,
+  changes: readonly ResourceChange[],
+): void {
+  const found = changes.flatMap(({ destroys }) => destroys ?? []);
+  if (found.length === 0 || options.allowDestroy) return;
+  if (!options.check) {
+    throw new ProvisionError('destroys', `${host.name}: ${found.join('; ')}.`, {
+      hint: 'Nothing was changed there. If that is meant, type the same with --allow-destroy.',
+    });
+  }
+  found.forEach((sentence) =>
+    emit({ type: 'warning', host: host.name, message: `needs --allow-destroy: ${sentence}` }),
+  );
+}
+
 /** What resources warn of is said once, and is no drift. */
 function tellWarnings({ emit }: Context, play: CompiledPlay, host: HostRun): void {
   for (const resource of play.resources.get(host.name) ?? []) {
@@ -120,6 +140,7 @@ export function planHost(context: Context, play: CompiledPlay, host: HostRun): r
     if (changes.length > 0 && context.options.check) host.status = 'planned';
     context.emit({ type: 'host-planned', host: host.name, changes });
     foretellLockout(context, host, changes);
+    refuseDestruction(context, host, changes);
     return changes;
   } catch (error) {
     host.fail('failed', error);
