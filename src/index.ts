@@ -7,6 +7,9 @@ export { egress, noEgress, reach } from './checks/index.ts';
 export {
   command,
   defineResource,
+  dockerContainer,
+  dockerImage,
+  dockerNetwork,
   file,
   firewalldPolicy,
   firewalldZone,
