@@ -92,11 +92,11 @@ function refuseDestruction(
 
 /** What resources warn of is said once, and is no drift. */
 function tellWarnings({ emit }: Context, play: CompiledPlay, host: HostRun): void {
-  for (const resource of play.resources.get(host.name) ?? []) {
+  const warnings = (play.resources.get(host.name) ?? []).flatMap((resource) => {
     const output = host.probe?.outputs.get(resource.id);
-    const warnings = (output && resource.warnings?.(output)) ?? [];
-    warnings.forEach((message) => emit({ type: 'warning', host: host.name, message }));
-  }
+    return (output && resource.warnings?.(output)) ?? [];
+  });
+  new Set(warnings).forEach((message) => emit({ type: 'warning', host: host.name, message }));
 }
 
 /** To return to a state that nobody recorded would be a guess. */

@@ -63,6 +63,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly lockout?: (to: S, facts: Facts, props: Props, around: ForecastInput) => string | null;
   /** What others lose by this way, in a sentence that names each; null = nothing. */
   readonly destroys?: (ends: Ends<S>, props: Props, around: Surroundings) => string | null;
+  /** Nobody can tell now what the host has: `parse` shows what is declared, and there is nothing to keep or to return from. */
+  readonly unseen?: (output: ProbeOutput) => boolean;
   readonly phase?: 'package' | 'main';
 }
 
@@ -122,6 +124,7 @@ export function defineResource<Props, S extends State>(
         return lockout ? { ...change, lockout } : change;
       },
       planBack(output, facts, baseline, around = {}) {
+        if (definition.unseen?.(output)) return null;
         const now = definition.parse(output, props);
         const before = baseline.state as S;
         const to = definition.recoverable?.(before, now, baseline.text) ?? before;
@@ -129,7 +132,8 @@ export function defineResource<Props, S extends State>(
         const change = way(now, to, text && { ...text, after: baseline.text }, around);
         return change && { ...change, baseline };
       },
-      baseline(output, facts): Baseline {
+      baseline(output, facts): Baseline | null {
+        if (definition.unseen?.(output)) return null;
         const state = definition.parse(output, props);
         const text = textOf(output, facts)?.before ?? null;
         const { paths = [] } = definition.transition({ from: state, to: state, text }, props);

@@ -58,6 +58,13 @@ export function readDocker(reads: DockerReads): string {
   ].join('\n');
 }
 
+/** Its service is down, on a host where it has run: what it has is not to be seen. */
+export const isDown = ({ stdout }: ProbeOutput): boolean => stdout.split('\n').includes('@ stopped');
+
+/** For whoever has to take things for granted then. */
+export const DOWN_WARNING =
+  'Docker is down: its networks and containers are taken to be as declared until it runs. If they are not, start it there (systemctl start docker) and run again';
+
 /** What Docker knows of things; `stopped` = its service is down, and what it has is not to be seen. */
 export type DockerAnswers =
   | { readonly state: 'absent' }
@@ -98,7 +105,7 @@ export function parseDocker({ stdout, code }: ProbeOutput, reads: DockerReads): 
   const lines = stdout.split('\n');
   const tells = lines.some((line) => line.startsWith('@ '));
   if (lines.includes('@ absent') || (!tells && (code === 0 || code === 127))) return { state: 'absent' };
-  if (lines.includes('@ stopped')) return { state: 'stopped' };
+  if (isDown({ stdout, code })) return { state: 'stopped' };
   const answers: unknown[] = [];
   let text: string[] = [];
   for (const line of lines) {

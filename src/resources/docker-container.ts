@@ -3,7 +3,7 @@ import { sameValue } from '../model/difference.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { listDifference } from './describe.ts';
-import { DOCKER_API, dockerPath, parseDocker, readDocker } from './docker-api.ts';
+import { DOCKER_API, dockerPath, DOWN_WARNING, isDown, parseDocker, readDocker } from './docker-api.ts';
 import type { DockerReads } from './docker-api.ts';
 import {
   containerBody,
@@ -67,7 +67,7 @@ function stand({ live }: DockerContainerState): string[] {
       ? []
       : state === 'running' || state === 'paused' || state.startsWith('restarting')
         ? ['run_it "$one"', ...(state === 'paused' ? ['docker_api POST "/containers/$one/pause"'] : [])]
-        : ['docker_api POST "/containers/$one/stop?t=10"']),
+        : ['docker_api POST "/containers/$one/stop"']),
   ];
 }
 
@@ -78,7 +78,7 @@ function stand({ live }: DockerContainerState): string[] {
 const SET_ASIDE = `
 set_aside() {
   docker_try POST "/containers/$1/update" '{"RestartPolicy":{"Name":"no"}}'
-  docker_api POST "/containers/$1/stop?t=10"
+  docker_api POST "/containers/$1/stop"
   if docker_api GET "/containers/$1/json" 2>/dev/null; then docker_api POST "/containers/$1/rename?name=$2.provision-$(printf %s "$1" | cut -c 1-12)"; fi
 }`;
 
@@ -124,11 +124,14 @@ function swap(way: Way, props: DockerContainerProps): string {
 
 function transition(way: Way, props: DockerContainerProps): Transition {
   if (!inPlace(way)) return { steps: [swap(way, props)], settled: [throwAway(props.name)] };
+  const gone = `there is no container ${props.name}: start Docker there (systemctl start docker), and run again`;
+  // Going back, one that is not there was not there before either.
+  const isDeclared = !way.to.found && way.to.live?.['state'] !== DOWN;
   const script = [
     DOCKER_API.trim(),
     runIt(way, props),
     sh`one=$(docker_id ${`${dockerPath('containers', props.name)}/json`})`,
-    sh`[ -n "$one" ] || { echo ${`there is no container ${props.name} any more: run again`} >&2; exit 1; }`,
+    isDeclared ? sh`[ -n "$one" ] || { echo ${gone} >&2; exit 1; }` : '[ -n "$one" ] || exit 0',
     ...stand(way.to),
   ];
   return { steps: [script.join('\n')] };
@@ -180,5 +183,7 @@ export const dockerContainer: (props: DockerContainerProps) => Resource = define
   },
   transition,
   destroys,
+  unseen: isDown,
+  warnings: (output) => (isDown(output) ? [DOWN_WARNING] : []),
   sentence: describe,
 });

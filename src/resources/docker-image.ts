@@ -1,7 +1,7 @@
 import type { Resource } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
-import { DOCKER_API, dockerPath, parseDocker, readDocker } from './docker-api.ts';
+import { DOCKER_API, dockerPath, isDown, parseDocker, readDocker } from './docker-api.ts';
 import type { DockerReads } from './docker-api.ts';
 
 export interface DockerImageProps {
@@ -65,5 +65,6 @@ export const dockerImage: (props: DockerImageProps) => Resource = defineResource
             `systemctl -q is-active docker.service 2>/dev/null || exit 0\n${DOCKER_API.trim()}\n${pullImage(name).trim()}`,
           ],
   }),
+  unseen: isDown,
   sentence: (_difference, { name }) => `image ${name} is not on the host`,
 });

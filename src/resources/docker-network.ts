@@ -4,7 +4,7 @@ import type { FieldDifference, Resource, Surroundings, Transition } from '../mod
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { listDifference } from './describe.ts';
-import { DOCKER_API, dockerPath, parseDocker, readDocker } from './docker-api.ts';
+import { DOCKER_API, dockerPath, DOWN_WARNING, isDown, parseDocker, readDocker } from './docker-api.ts';
 import type { DockerReads } from './docker-api.ts';
 import { recordOf, textOf } from './docker-json.ts';
 import type { Json } from './docker-json.ts';
@@ -175,5 +175,7 @@ export const dockerNetwork: (props: DockerNetworkProps) => Resource = defineReso
   },
   transition,
   destroys,
+  unseen: isDown,
+  warnings: (output) => (isDown(output) ? [DOWN_WARNING] : []),
   sentence: describe,
 });

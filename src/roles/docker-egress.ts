@@ -1,5 +1,5 @@
 import { egress, reach } from '../checks/index.ts';
-import { addressOf, blockRange, formatAddress } from '../model/ipv4.ts';
+import { blockRange, formatAddress } from '../model/ipv4.ts';
 import type { CheckSpec, RoleContext } from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
 import {
@@ -7,10 +7,12 @@ import {
   dockerImage,
   dockerNetwork,
   onlyWhere,
+  OUR_LABEL,
   packageInstalled,
   service,
   toBaseline,
 } from '../resources/index.ts';
+import { wayOf } from './egress-ways.ts';
 import type { Container, DockerNetwork, EgressEntry, HostVariables } from './variables/index.ts';
 import { publishedParts } from './variables/ports.ts';
 
@@ -52,12 +54,6 @@ function networksOf(
   return [...byName.values()];
 }
 
-/** The NIC's address that an entry is reached and leaves by. */
-function addressOfEntry({ nic, eip }: EgressEntry, { nics, eips }: HostVariables): string {
-  const chosen = eip === undefined ? undefined : eips?.[eip];
-  return chosen?.private ?? addressOf(nics?.[nic]?.address ?? '');
-}
-
 /**
  * The network as the Engine's API is asked for it. Docker itself then translates what leaves it to the NIC's address
  * (host_ipv4: moby, libnetwork/drivers/bridge); of a network that several NICs share, it cannot.
@@ -74,7 +70,7 @@ function definitionOf(
     gateway: gatewayOf(network),
     options: {
       ...(bridge === undefined ? {} : { 'com.docker.network.bridge.name': bridge }),
-      ...(entry === null ? {} : { 'com.docker.network.host_ipv4': addressOfEntry(entry, vars) }),
+      ...(entry === null ? {} : { 'com.docker.network.host_ipv4': wayOf(entry, vars).address }),
       ...Object.fromEntries(Object.entries(options).map(([key, value]) => [key, String(value)])),
     },
   });
@@ -102,7 +98,7 @@ function things(vars: HostVariables, context: RoleContext) {
         address: ip,
         publish: publish.map((text) => {
           const { outer, inner, protocol } = publishedParts(text);
-          return { address: addressOfEntry(entry, vars), port: outer, to: inner, protocol };
+          return { address: wayOf(entry, vars).address, port: outer, to: inner, protocol };
         }),
         environment: Object.fromEntries(
           Object.entries(environment).map(([key, value]) => [key, String(value)]),
@@ -117,7 +113,7 @@ function things(vars: HostVariables, context: RoleContext) {
 function proofs(vars: HostVariables, { host }: RoleContext): CheckSpec[] {
   const publicOf = new Map(Object.values(vars.eips ?? {}).map((eip) => [eip.private, eip.public]));
   return containersOf(entriesOf(vars)).flatMap(({ entry, container }, index) => {
-    const expect = publicOf.get(addressOfEntry(entry, vars));
+    const expect = publicOf.get(wayOf(entry, vars).address);
     if (expect === undefined) return [];
     const when = index < ASKED_ALWAYS ? 'always' : 'change';
     const { name, publish } = container;
@@ -166,13 +162,20 @@ export function dockerEgress(vars: HostVariables, context: RoleContext): DockerE
   };
 }
 
-/** All of that as it was before, the newest first; images stay, as packages do. */
+/** Nobody's container but ours would go down with Docker. */
+const NOBODY_ELSE = `! systemctl -q is-active docker.service 2>/dev/null || [ "$(running)" = "$(running '&filters=${encodeURIComponent(JSON.stringify({ label: [OUR_LABEL] }))}')" ]`;
+const RUNNING = `running() { curl -s -g -m 30 --unix-socket /run/docker.sock "http://docker/containers/json?all=0$1" | grep -o '"Id":"[0-9a-f]*"' | grep -c .; }`;
+
+/**
+ * All of that as it was before, the newest first; images stay, as packages do, and so does Docker where somebody else
+ * runs containers by now.
+ */
 export function dockerEgressTakenAway(vars: HostVariables, context: RoleContext): Resource[] {
   if (entriesOf(vars).length === 0) return [];
   const { networks, containers } = things(vars, context);
   return [
     ...containers.toReversed(),
     ...networks.toReversed(),
-    service({ name: 'docker', running: false, enabled: false }),
-  ].map(toBaseline);
+    onlyWhere(`{ ${RUNNING}; ${NOBODY_ELSE}; }`, service({ name: 'docker', running: false, enabled: false })),
+  ].map((resource) => ({ ...toBaseline(resource), warnings: () => [] }));
 }

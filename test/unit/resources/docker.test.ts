@@ -235,7 +235,7 @@ describe('a container', () => {
       false,
     ]);
     expect(change.apply.steps[0]?.trimEnd()).toMatch(/run_it "\$one"$/);
-    expect(change.revert.steps[0]?.trimEnd()).toMatch(/\/stop\?t=10"$/);
+    expect(change.revert.steps[0]?.trimEnd()).toMatch(/\/stop"$/);
   });
 
   it('is replaced beside the old one, which the way back takes by its id', () => {
@@ -280,6 +280,21 @@ describe('Docker that is stopped', () => {
     expect(sentences(webA(), stopped)).toEqual(['container web-a is down with Docker, should be running']);
     // The way back leaves the containers to Docker: stopped by name they would not come up with it again.
     expect(plan(webA(), stopped).revert.steps[0]).not.toContain('/stop');
+    // One that is not there after all is an error on the way there, and none on the way back.
+    expect(plan(webA(), stopped).apply.steps[0]).toContain('systemctl start docker');
+    expect(plan(webA(), stopped).revert.steps[0]).toContain('[ -n "$one" ] || exit 0');
+  });
+
+  it('is said, and nobody takes what is declared for what was there', () => {
+    expect(webA().warnings?.(stopped)).toEqual([expect.stringContaining('Docker is down')]);
+    expect(network().warnings?.(capture('running'))).toEqual([]);
+    for (const resource of [webA(), network()]) {
+      expect(resource.baseline(stopped, facts)).toBeNull();
+      const before = resource.baseline(capture('none'), facts);
+      expect(toBaseline(resource).plan(stopped, facts, { baseline: before })).toBeNull();
+      // Control: seen, it would go.
+      expect(toBaseline(resource).plan(capture('running'), facts, { baseline: before })).not.toBeNull();
+    }
   });
 
   it('is not started by looking: the socket is opened only while the service runs', () => {
