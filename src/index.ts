@@ -8,6 +8,9 @@ export { egress, noEgress, reach } from './checks/index.ts';
 export {
   command,
   defineResource,
+  dockerContainer,
+  dockerImage,
+  dockerNetwork,
   file,
   firewalldPolicy,
   firewalldZone,

@@ -30,6 +30,11 @@ function helpers(engine: typeof Handlebars): void {
     }
     return String(value).replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c);
   });
+  engine.registerHelper('json', (value: unknown) => {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) throw new Error('json: the value is not defined');
+    return text;
+  });
   engine.registerHelper('sh', (value: unknown) => {
     if (typeof value !== 'string' && typeof value !== 'number') {
       throw new Error('sh: the value is not defined');

@@ -7,7 +7,7 @@ import { echoUrls, scriptAt, vantages } from './vantage.ts';
 export const NO_WAY_OUT = 'no way out';
 
 export interface EgressOptions {
-  /** A host, a group (asked from each of its hosts), a user of a host (`host#user`), or `controller`. */
+  /** A host, a group (asked from each of its hosts), a user (`host#user`) or container (`host/name`) of a host, or `controller`. */
   readonly from: string;
   /** The address of the vantage that is used as the source; left out = the one it takes by itself. */
   readonly source?: string;

@@ -5,7 +5,7 @@ import { sh } from '../shell/quote.ts';
 
 export const CONTROLLER = 'controller';
 
-/** The places a check is asked from: a host, every host of a group, a user of a host (`host#user`), the controller. */
+/** The places a check is asked from: a host, every host of a group, a user (`host#user`) or container (`host/name`) of one, the controller. */
 export function vantages(from: string, { hosts, groups }: PlayContext, optional: boolean): string[] {
   if (from === CONTROLLER) return [CONTROLLER];
   const members = groups[from] ?? groups[from.replaceAll('-', '_')] ?? groups[from.replaceAll('_', '-')];
@@ -16,22 +16,24 @@ export function vantages(from: string, { hosts, groups }: PlayContext, optional:
     'playbook',
     `A check is to be asked from "${from}", which is neither a host nor a group of the inventory.`,
     {
-      hint: `Name a host or a group of the inventory, a user as "host#user", or "${CONTROLLER}".`,
+      hint: `Name a host or a group of the inventory, a user as "host#user", a container as "host/name", or "${CONTROLLER}".`,
     },
   );
 }
 
+/** null = neither: the host itself. */
 interface Place {
-  /** null = the host itself. */
   readonly user: string | null;
+  readonly container: string | null;
 }
 
 /** What a vantage names on its host; null = nothing that there could be. */
 function placeOn(from: string): Place | null {
   const rest = from.slice(hostOf(from).length);
-  if (rest === '') return { user: null };
-  const [, user] = /^#([A-Za-z0-9_][A-Za-z0-9_.-]*\$?)$/.exec(rest) ?? [];
-  return user === undefined ? null : { user };
+  if (rest === '') return { user: null, container: null };
+  const [, user = null] = /^#([A-Za-z0-9_][A-Za-z0-9_.-]*\$?)$/.exec(rest) ?? [];
+  const [, container = null] = /^\/([A-Za-z0-9][A-Za-z0-9_.-]*)$/.exec(rest) ?? [];
+  return user === null && container === null ? null : { user, container };
 }
 
 /** Sockets belong to the file system user of who opens them (socket(7), SO_PEERCRED aside): ip-rule(8), uidrange. */
@@ -41,9 +43,21 @@ case $user in *[!0-9]*) uid=$(id -u -- "$user" 2>/dev/null) || { echo "there is 
 command -v setpriv >/dev/null || { echo 'setpriv is not installed'; exit 69; }
 exec setpriv --reuid="$uid" --regid=65534 --clear-groups sh -c ${script}`;
 
+/**
+ * The host's own tools in the network namespace of a container (nsenter(1)). Docker is not asked while its service is
+ * down: systemd would start it for whoever opens its socket.
+ */
+const inContainer = (name: string, script: string): string => sh`name=${name}
+systemctl -q is-active docker.service 2>/dev/null || { echo 'Docker does not run'; exit 69; }
+command -v curl >/dev/null || { echo 'curl is not installed'; exit 69; }
+pid=$(curl -s -m 3 --unix-socket /run/docker.sock "http://docker/containers/$name/json" | grep -o '"Pid":[1-9][0-9]*' | head -n 1)
+[ -n "$pid" ] || { echo "container $name does not run"; exit 69; }
+exec nsenter -t "\${pid#*:}" -n sh -c ${script}`;
+
 /** The script of a check as it runs on the host of its vantage. */
 export function scriptAt(from: string, script: string): string {
-  const user = placeOn(from)?.user ?? null;
+  const { user = null, container = null } = placeOn(from) ?? {};
+  if (container !== null) return inContainer(container, script);
   return user === null ? script : asUser(user, script);
 }
 

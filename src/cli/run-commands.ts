@@ -35,6 +35,7 @@ const withChanges = (command: Command): Command =>
     .addOption(flag.maxFailOption())
     .addOption(flag.confirmTimeoutOption())
     .option('--strict-lockout', 'refuse what would lock SSH out', false)
+    .option('--allow-destroy', 'do also what others lose by (named in the plan)', false)
     .option('--no-rollback', 'hosts take nothing back alone (dangerous)');
 
 const withConnection = (command: Command): Command =>

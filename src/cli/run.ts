@@ -38,6 +38,7 @@ export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags {
   readonly serial?: string | undefined;
   readonly maxFail: number;
   readonly strictLockout: boolean;
+  readonly allowDestroy: boolean;
   /** Where `--check` writes its plan. */
   readonly out?: string | undefined;
   /** The plan that the hosts are held against. */
@@ -103,6 +104,7 @@ export async function runPlaybook(
       rollback: flags.rollback,
       maxFail: flags.maxFail,
       strictLockout: flags.strictLockout,
+      allowDestroy: flags.allowDestroy,
       prove: flags.prove,
       commit: await commit,
     };

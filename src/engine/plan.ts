@@ -1,6 +1,7 @@
 import { isProvisionError, ProvisionError } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { holderIn } from './apply.ts';
+import { baselineName } from './baseline.ts';
 import { stuckHint } from './take-back.ts';
 import type { CompiledPlay } from './compile.ts';
 import type { HostRun } from './host-run.ts';
@@ -18,7 +19,8 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
     const others = declared.filter((other) => other.id !== resource.id);
     try {
       const baseline = probe.baselines.get(resource.id) ?? null;
-      return (output && resource.plan(output, probe.facts, { baseline, others })) ?? [];
+      const taken = probe.transactions.baselines.has(baselineName(resource.id));
+      return (output && resource.plan(output, probe.facts, { baseline, taken, others })) ?? [];
     } catch (error) {
       if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
       throw new ProvisionError(
@@ -72,13 +74,31 @@ function foretellLockout(
   });
 }
 
+/** What others would lose is named, and not done unless it was asked for. */
+function refuseDestruction(
+  { options, emit }: Context,
+  host: HostRun,
+  changes: readonly ResourceChange[],
+): void {
+  const found = changes.flatMap(({ destroys }) => destroys ?? []);
+  if (found.length === 0 || options.allowDestroy) return;
+  if (!options.check) {
+    throw new ProvisionError('destroys', `${host.name}: ${found.join('; ')}.`, {
+      hint: 'Nothing was changed there. If that is meant, type the same with --allow-destroy.',
+    });
+  }
+  found.forEach((sentence) =>
+    emit({ type: 'warning', host: host.name, message: `needs --allow-destroy: ${sentence}` }),
+  );
+}
+
 /** What resources warn of is said once, and is no drift. */
 function tellWarnings({ emit }: Context, play: CompiledPlay, host: HostRun): void {
-  for (const resource of play.resources.get(host.name) ?? []) {
+  const warnings = (play.resources.get(host.name) ?? []).flatMap((resource) => {
     const output = host.probe?.outputs.get(resource.id);
-    const warnings = (output && resource.warnings?.(output)) ?? [];
-    warnings.forEach((message) => emit({ type: 'warning', host: host.name, message }));
-  }
+    return (output && resource.warnings?.(output)) ?? [];
+  });
+  new Set(warnings).forEach((message) => emit({ type: 'warning', host: host.name, message }));
 }
 
 /** To return to a state that nobody recorded would be a guess. */
@@ -122,6 +142,7 @@ export function planHost(context: Context, play: CompiledPlay, host: HostRun): r
     if (changes.length > 0 && context.options.check) host.status = 'planned';
     context.emit({ type: 'host-planned', host: host.name, changes });
     foretellLockout(context, host, changes);
+    refuseDestruction(context, host, changes);
     return changes;
   } catch (error) {
     host.fail('failed', error);

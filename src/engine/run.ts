@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly maxFail?: number | undefined;
   /** What would keep our own SSH out is refused and not only said. */
   readonly strictLockout?: boolean | undefined;
+  /** What others lose by a change is done all the same. */
+  readonly allowDestroy?: boolean | undefined;
   /** Only what this plan says is applied: if a host differs from it, nothing is. */
   readonly plan?: SavedPlan | undefined;
   /** The commit of the playbook's repository, for the hosts' journal. */

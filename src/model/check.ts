@@ -4,7 +4,7 @@ export type CheckWhen = 'always' | 'change' | 'verify';
 /** One typed question to the network, asked from one place. */
 export interface Check {
   readonly name: string;
-  /** Vantage: an inventory host, a place on one (`host#user`), `controller`. */
+  /** Vantage: an inventory host, a place on one (`host#user`, `host/container`), `controller`. */
   readonly from: string;
   readonly kind: string;
   readonly to: string;

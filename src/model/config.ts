@@ -21,6 +21,7 @@ export interface Config {
   /** Seconds. */
   readonly confirmTimeout?: number;
   readonly strictLockout?: boolean;
+  readonly allowDestroy?: boolean;
   readonly rollback?: boolean;
   readonly sshConfig?: string;
   readonly hostKeyChecking?: 'strict' | 'accept-new' | 'off';

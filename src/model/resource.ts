@@ -72,6 +72,11 @@ export interface Transition {
   readonly paths?: readonly string[];
   /** What of it must be done when the host comes up again in the middle (services only; files come from the snapshot). */
   readonly atBoot?: readonly string[];
+  /**
+   * Throws away what only the way back needed. Runs once this way is settled: after the confirmation, or after the whole
+   * way back. A failure changes nothing any more.
+   */
+  readonly settled?: readonly string[];
 }
 
 /** What a host keeps of a resource from before it was first changed there. */
@@ -95,6 +100,8 @@ export interface ResourceChange {
   readonly revert: Transition;
   /** Why the run's own SSH would not come in any more, naming the rule or zone: "zone public accepts no …". */
   readonly lockout?: string;
+  /** What people or programs lose by it, naming each: "detaches web-a from network eip_bridge". Needs `--allow-destroy`. */
+  readonly destroys?: string;
   /** For `--diff`: whole texts where the resource is a file. */
   readonly text?: { readonly path: string; readonly before: string | null; readonly after: string | null };
   /** Set where the change leads to a baseline: its files come from the copies that the host keeps. */
@@ -114,6 +121,8 @@ export interface Surroundings {
   readonly others?: readonly Declared[];
   /** The host's record of what the resource was before it was first changed; null = none. */
   readonly baseline?: Baseline | null;
+  /** An earlier run took it over there: it is ours, whoever made it anew since. */
+  readonly taken?: boolean;
 }
 
 /** A resource is plain data and pure functions; the engine knows nothing else about it. */
@@ -138,7 +147,12 @@ export interface Resource {
   /** Desired minus actual; null when nothing differs. */
   plan(output: ProbeOutput, facts: Facts, around?: Surroundings): ResourceChange | null;
   /** The same, with what a baseline says in the place of what is declared. */
-  planBack(output: ProbeOutput, facts: Facts, baseline: Baseline): ResourceChange | null;
+  planBack(
+    output: ProbeOutput,
+    facts: Facts,
+    baseline: Baseline,
+    around?: Surroundings,
+  ): ResourceChange | null;
   /** What a baseline would keep of the host as it is; null = nothing to keep. */
   baseline(output: ProbeOutput, facts: Facts): Baseline | null;
   /** What a person should know of this host, in sentences: neither drift nor a failure. */

@@ -35,8 +35,11 @@ export function sentencesOf({ changes }: ResourceChange): string[] {
   });
 }
 
-/** The forecast that a change keeps us out, as a line below it. */
-export const lockoutOf = (lockout: string): string => `would lock us out: ${oneLine(lockout)}`;
+/** What a person should think of before a change is made, a line each below it: what others lose, what keeps us out. */
+export const forewarningsOf = ({ destroys, lockout }: ResourceChange): string[] => [
+  ...(destroys === undefined ? [] : [oneLine(destroys)]),
+  ...(lockout === undefined ? [] : [`would lock us out: ${oneLine(lockout)}`]),
+];
 
 /** `firewalld-zone:public` as a person says it. */
 export const titleOf = (resource: string): string => oneLine(resource.replace(':', ' '));

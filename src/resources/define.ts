@@ -9,6 +9,7 @@ import type {
   Resource,
   ResourceChange,
   State,
+  Surroundings,
   Transition,
 } from '../model/resource.ts';
 import { describeDifference } from './describe.ts';
@@ -62,6 +63,10 @@ export interface ResourceDefinition<Props, S extends State> {
    * that names the rule or zone. Null = it would not, or nobody can tell.
    */
   readonly lockout?: (to: S, facts: Facts, props: Props, around: ForecastInput) => string | null;
+  /** What others lose by this way, in a sentence that names each; null = nothing. */
+  readonly destroys?: (ends: Ends<S>, props: Props, around: Surroundings) => string | null;
+  /** Nobody can tell now what the host has: `parse` shows what is declared, and there is nothing to keep or to return from. */
+  readonly unseen?: (output: ProbeOutput) => boolean;
   readonly phase?: 'package' | 'main';
 }
 
@@ -80,7 +85,7 @@ export function defineResource<Props, S extends State>(
     const textOf = (output: ProbeOutput, facts: Facts): FileText | undefined =>
       definition.text?.(output, props, facts);
     /** The way from what the host has to a state, with the file that belongs to that. */
-    const way = (from: S, to: S, text: FileText | undefined): ResourceChange | null => {
+    const way = (from: S, to: S, text: FileText | undefined, around: Surroundings): ResourceChange | null => {
       const action = actionOf(from, to);
       const all = differences(from, to);
       const told = all.filter(({ field }) => action === 'update' || !definition.details?.includes(field));
@@ -92,14 +97,17 @@ export function defineResource<Props, S extends State>(
         action,
         sentence: definition.sentence?.(difference, props) ?? describeDifference(id, difference),
       }));
+      const ends = { from, to, text: text?.after ?? null };
+      const destroys = definition.destroys?.(ends, props, around) ?? null;
       return {
         resource: id,
         phase,
         kind,
         changes,
-        apply: definition.transition({ from, to, text: text?.after ?? null }, props),
+        apply: definition.transition(ends, props),
         revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
         ...(text && text.before !== text.after ? { text } : {}),
+        ...(destroys === null ? {} : { destroys }),
       };
     };
     return {
@@ -112,21 +120,24 @@ export function defineResource<Props, S extends State>(
       probe: definition.probe(props),
       phase,
       ...(warnings ? { warnings: (output: ProbeOutput) => warnings(output, props) } : {}),
-      plan(output, facts, { others = [] } = {}) {
+      plan(output, facts, around = {}) {
+        const { others = [] } = around;
         const to = definition.desired(props, facts);
-        const change = way(definition.parse(output, props), to, textOf(output, facts));
+        const change = way(definition.parse(output, props), to, textOf(output, facts), around);
         const lockout = change && definition.lockout?.(to, facts, props, { output, others });
         return lockout ? { ...change, lockout } : change;
       },
-      planBack(output, facts, baseline) {
+      planBack(output, facts, baseline, around = {}) {
+        if (definition.unseen?.(output)) return null;
         const now = definition.parse(output, props);
         const before = baseline.state as S;
         const to = definition.recoverable?.(before, now, baseline.text) ?? before;
         const text = textOf(output, facts);
-        const change = way(now, to, text && { ...text, after: baseline.text });
+        const change = way(now, to, text && { ...text, after: baseline.text }, around);
         return change && { ...change, baseline };
       },
-      baseline(output, facts): Baseline {
+      baseline(output, facts): Baseline | null {
+        if (definition.unseen?.(output)) return null;
         const state = definition.parse(output, props);
         const text = textOf(output, facts)?.before ?? null;
         const { paths = [] } = definition.transition({ from: state, to: state, text }, props);

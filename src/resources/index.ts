@@ -1,7 +1,13 @@
 export { secondaryAddresses } from './address.ts';
 export { command } from './command.ts';
 export { defineResource } from './define.ts';
+export { dockerContainer } from './docker-container.ts';
+export type { DockerContainerProps, PublishedPort } from './docker-container-state.ts';
 export { dockerForward } from './docker-forward.ts';
+export { dockerImage } from './docker-image.ts';
+export { OUR_LABEL } from './docker-json.ts';
+export { dockerNetwork } from './docker-network.ts';
+export type { DockerNetworkProps } from './docker-network.ts';
 export { file } from './file.ts';
 export { firewalldPolicy, firewalldZone } from './firewalld.ts';
 export { blanketZones } from './firewalld-blanket.ts';

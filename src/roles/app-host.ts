@@ -1,9 +1,8 @@
-import { ProvisionError } from '../model/error.ts';
-import type { Host } from '../model/host.ts';
 import type { RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
 import { policyRouting, secondaryAddresses, sysctl, toBaseline } from '../resources/index.ts';
 import { defineRole } from './define.ts';
+import { dockerEgress, dockerEgressTakenAway } from './docker-egress.ts';
 import { egressProofs } from './egress-proofs.ts';
 import { egressRouting } from './egress-ways.ts';
 import { roleVariables } from './role-variables.ts';
@@ -17,17 +16,20 @@ const NAME = 'app-host';
  * arp_ignore and arp_announce). Loose rp_filter takes a packet by any NIC that its source could be reached by: the
  * kernel uses the greater one of `all` and the NIC's own, so 2 holds whatever `all` is.
  */
-function kernelParameters({ nics }: HostVariables): Record<string, number> {
+function kernelParameters({ nics, egress = [] }: HostVariables): Record<string, number> {
   const values = { rp_filter: 2, arp_ignore: 1, arp_announce: 2 };
-  return Object.fromEntries(
-    Object.keys(nics ?? {}).flatMap((name) =>
-      Object.entries(values).map(([key, value]): [string, number] => [
-        // A dot in an interface's name is written as a slash (sysctl.d(5)).
-        `net.ipv4.conf.${name.replaceAll('.', '/')}.${key}`,
-        value,
-      ]),
+  // First: it sets others anew (ip-sysctl.rst). By file, before dockerd does it, which would close the chain FORWARD too.
+  const forwards = egress.some(({ scheme }) => scheme === 'docker');
+  return Object.fromEntries([
+    ...(forwards ? [['net.ipv4.ip_forward', 1] as const] : []),
+    ...Object.keys(nics ?? {}).flatMap((name) =>
+      Object.entries(values).map(
+        ([key, value]) =>
+          // A dot in an interface's name is written as a slash (sysctl.d(5)).
+          [`net.ipv4.conf.${name.replaceAll('.', '/')}.${key}`, value] as const,
+      ),
     ),
-  );
+  ]);
 }
 
 /** The NICs as declared: the primary address asserted, the others added. */
@@ -40,21 +42,12 @@ const addressesTakenAway = ({ nics }: HostVariables): Resource[] =>
   Object.keys(nics ?? {}).map((nic) => secondaryAddresses({ nic, primary: null, addresses: [] }));
 
 /** Everything as it was before the role came, the newest first. What has a name of ours was not there before, and goes. */
-const takenAway = (vars: HostVariables): Resource[] => [
+const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
+  ...dockerEgressTakenAway(vars, context),
   policyRouting({ nics: [], sources: [], users: [] }),
   toBaseline(sysctl({ name: NAME, values: kernelParameters(vars), content: null })),
   ...addressesTakenAway(vars).toReversed(),
 ];
-
-/** What this version cannot do is refused with the place, never left out in silence. */
-function refuseDocker({ egress = [] }: HostVariables, host: Host): void {
-  const index = egress.findIndex(({ scheme }) => scheme === 'docker');
-  if (index < 0) return;
-  throw new ProvisionError('inventory', `${host.name}: scheme docker is not in this version yet.`, {
-    place: host.place(['egress', index, 'scheme']),
-    hint: 'Write scheme: bind or bridge, or leave the entry out.',
-  });
-}
 
 /**
  * A host with several NICs (rows D1, D2, D3): what enters by a NIC leaves by that NIC, and each declared app leaves by
@@ -64,15 +57,17 @@ export const appHost = defineRole<HostVariables>(NAME, (context: RoleContext, op
   const vars = roleVariables(context, options);
   if (vars.app_host?.state === 'absent') {
     const message = `${context.host.name}: app_host is absent: what it changed goes back to the baseline, its packages stay`;
-    return { resources: takenAway(vars), warnings: [message] } satisfies RoleResult;
+    return { resources: takenAway(vars, context), warnings: [message] } satisfies RoleResult;
   }
-  refuseDocker(vars, context.host);
+  const docker = dockerEgress(vars, context);
   const values = kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const resources: Resource[] = [
     ...addresses(vars),
     sysctl({ name: NAME, values, content: context.template('sysctl/drop-in.conf', { values: pairs }) }),
     policyRouting(egressRouting(vars)),
+    // Last: what runs in containers finds its way already there.
+    ...docker.resources,
   ];
-  return { resources, checks: egressProofs(vars, context) } satisfies RoleResult;
+  return { resources, checks: [...egressProofs(vars, context), ...docker.checks] } satisfies RoleResult;
 });

@@ -52,6 +52,11 @@ function routedNic(name: string, nic: Nic, index: number, vars: HostVariables): 
   };
 }
 
+/** Entries of one NIC may share a network. */
+const uniqueBlocks = <T extends { readonly block: string }>(sources: readonly T[]): T[] => [
+  ...new Map(sources.map((source) => [source.block, source])).values(),
+];
+
 /** Variables of a host → which source and which user leaves by which NIC. */
 export function egressRouting(vars: HostVariables): PolicyRoutingProps {
   const nics = Object.entries(vars.nics ?? {});
@@ -60,7 +65,9 @@ export function egressRouting(vars: HostVariables): PolicyRoutingProps {
     nics: nics.map(([name, nic], index) => routedNic(name, nic, index, vars)),
     sources: [
       ...nics.flatMap(([name, nic]) => addressesOf(nic).map((block) => ({ block, nic: name }))),
-      ...entries.flatMap((entry) => sourcesOf(entry, entries).map((block) => ({ block, nic: entry.nic }))),
+      ...uniqueBlocks(
+        entries.flatMap((entry) => sourcesOf(entry, entries).map((block) => ({ block, nic: entry.nic }))),
+      ),
     ],
     users: entries.flatMap(({ nic, users = [] }) => users.map((user) => ({ user: String(user), nic }))),
   };

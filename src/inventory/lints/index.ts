@@ -1,8 +1,10 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
 import { lintBandwidth, lintPeaks } from './bandwidth.ts';
+import { lintDocker } from './docker.ts';
 import { lintEgress } from './egress.ts';
 import { lintListeners } from './listeners.ts';
+import { lintPublished } from './published.ts';
 import { lintZones } from './zones.ts';
 import type { Lint, LintInput } from './lint.ts';
 import { lintNat } from './nat.ts';
@@ -21,6 +23,8 @@ const LINTS = [
   lintPeaks,
   lintZones,
   lintEgress,
+  lintDocker,
+  lintPublished,
   lintListeners,
 ];
 

@@ -81,6 +81,16 @@ describe('checks', () => {
     expect([status, stdout]).toEqual([69, 'there is no user nosuch\n']);
   });
 
+  it('from a container are asked of its host, with the host’s own curl in its network', () => {
+    const [check] = egress({ from: 'db1/web-a', expect: '203.0.113.10' })(context);
+    expect([check?.from, hostOf(check?.from ?? '')]).toEqual(['db1/web-a', 'db1']);
+    expect(check?.to).toBe('http://198.51.100.10/ip');
+    expect(check?.script).toContain("name='web-a'");
+    expect(check?.script).toMatch(/exec nsenter -t "\$\{pid#\*:\}" -n sh -c '.*curl/s);
+    expect(() => egress({ from: 'db1/', expect: 'x' })(context)).toThrow('neither a host nor a group');
+    expect(() => egress({ from: "db1/'; reboot", expect: 'x' })(context)).toThrow('neither a host nor');
+  });
+
   it('may be asked from one address of the host', () => {
     const [check] = egress({ from: 'db1', source: '172.31.0.14', expect: 'x' })(context);
     expect(check?.script).toContain("'--interface' '172.31.0.14'");

@@ -332,10 +332,10 @@ const mistakes: Mistake[] = [
   },
   {
     what: 'a container outside its network',
-    vars: `${NICS}\negress: [{ name: x, nic: eth0, scheme: docker, network: { name: n, subnet: 172.19.0.0/16 }, containers: [{ name: c, image: a, ip: 172.20.0.1 }] }]`,
+    vars: `${NICS}\negress: [{ name: x, nic: eth0, scheme: docker, network: { name: n, subnet: 172.19.0.0/16 }, containers: [{ name: c1, image: a, ip: 172.20.0.1 }] }]`,
     message: /172.20.0.1 is not in 172.19.0.0\/16/,
     line: 7,
-    column: 137,
+    column: 138,
     hint: /172.19.0.0\/16/,
   },
   {
