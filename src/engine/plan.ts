@@ -1,4 +1,5 @@
 import { isProvisionError, ProvisionError } from '../model/error.ts';
+import type { Place } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { holderIn } from './apply.ts';
 import { stuckHint } from './take-back.ts';
@@ -18,9 +19,10 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
     const others = declared.filter((other) => other.id !== resource.id);
     try {
       const baseline = probe.baselines.get(resource.id) ?? null;
-      return (output && resource.plan(output, probe.facts, { baseline, others })) ?? [];
+      const change = output && resource.plan(output, probe.facts, { baseline, others });
+      return change ? [resource.place ? { ...change, place: resource.place } : change] : [];
     } catch (error) {
-      if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
+      if (isProvisionError(error)) throw error.place ? error : onHost(host, error, resource.place);
       throw new ProvisionError(
         'probe-failed',
         `${host.name}: what the host says about ${resource.id} could not be understood.`,
@@ -30,8 +32,11 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
   });
 }
 
-const onHost = (host: HostRun, { code, message, hint, cause }: ProvisionError): ProvisionError =>
-  new ProvisionError(code, `${host.name}: ${message}`, { hint, cause });
+const onHost = (
+  host: HostRun,
+  { code, message, hint, cause }: ProvisionError,
+  place: Place | undefined,
+): ProvisionError => new ProvisionError(code, `${host.name}: ${message}`, { hint, cause, place });
 
 /** Whose change there is neither confirmed nor taken back; null = nobody's but our own. */
 export function pendingHolder(host: HostRun): string | null {

@@ -1,7 +1,7 @@
 import type { Emit } from '../model/event.ts';
 import type { HostReport } from '../model/report.ts';
 import type { ResourceChange } from '../model/resource.ts';
-import { lockoutOf, sentencesOf, SIGNS } from './change-sentences.ts';
+import { cutsOf, lockoutOf, sentencesOf, SIGNS } from './change-sentences.ts';
 import { checkLine, checksOf } from './checks.ts';
 import type { Colours } from './colour.ts';
 import { unifiedDiff } from './diff.ts';
@@ -92,6 +92,7 @@ export function resultLines({ quiet, diff, out, colours }: ResultLinesOptions): 
   const planned = (host: string, change: ResourceChange): void => {
     const sign = change.changes[0] ? SIGNS[change.changes[0].action] : ' ';
     sentencesOf(change).forEach((sentence) => result(host, `${colours.yellow(sign)} ${sentence}`));
+    if (change.cuts !== undefined) result(host, `${colours.red('!')} ${cutsOf(change.cuts)}`);
     if (change.lockout !== undefined) result(host, `${colours.red('!')} ${lockoutOf(change.lockout)}`);
     if (diff) unifiedDiff(change, colours).forEach((line) => result(host, `  ${line}`));
   };

@@ -1,7 +1,7 @@
 import type { Emit, RunEvent } from '../model/event.ts';
 import type { HostReport } from '../model/report.ts';
 import type { ResourceChange } from '../model/resource.ts';
-import { lockoutOf, sentencesOf, SIGNS, titleOf, withoutName } from './change-sentences.ts';
+import { cutsOf, lockoutOf, sentencesOf, SIGNS, titleOf, withoutName } from './change-sentences.ts';
 import { checkSection, checksOf } from './checks.ts';
 import type { Colours } from './colour.ts';
 import { unifiedDiff } from './diff.ts';
@@ -50,9 +50,11 @@ function changeLines(change: ResourceChange, { diff, colours }: SummaryOptions, 
   return [
     ...lines,
     ...sharedBeginnings(below, width),
-    ...(change.lockout === undefined
-      ? []
-      : wrap(lockoutOf(change.lockout), width, `${MARGIN}! `, BELOW).map((line) => colours.red(line))),
+    ...[change.cuts && cutsOf(change.cuts), change.lockout && lockoutOf(change.lockout)].flatMap((warning) =>
+      warning === undefined
+        ? []
+        : wrap(warning, width, `${MARGIN}! `, BELOW).map((line) => colours.red(line)),
+    ),
     // Lines of a file stay whole: they are there to be read exactly, and copied.
     ...(diff ? unifiedDiff(change, colours).map((line) => BELOW + line) : []),
   ];

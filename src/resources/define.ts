@@ -62,6 +62,8 @@ export interface ResourceDefinition<Props, S extends State> {
    * that names the rule or zone. Null = it would not, or nobody can tell.
    */
   readonly lockout?: (to: S, facts: Facts, props: Props, around: ForecastInput) => string | null;
+  /** What works now and not after this difference of the live state is gone, as noun phrases: "DNAT A:80/tcp to B". */
+  readonly cuts?: (difference: FieldDifference, props: Props) => readonly string[];
   readonly phase?: 'package' | 'main';
 }
 
@@ -86,6 +88,8 @@ export function defineResource<Props, S extends State>(
       const told = all.filter(({ field }) => action === 'update' || !definition.details?.includes(field));
       const found = told.length > 0 ? told : all;
       if (found.length === 0) return null;
+      const live = found.filter(({ layer }) => layer === 'live');
+      const cuts = live.flatMap((difference) => definition.cuts?.(difference, props) ?? []);
       const changes = found.map((difference) => ({
         ...difference,
         resource: id,
@@ -100,6 +104,7 @@ export function defineResource<Props, S extends State>(
         apply: definition.transition({ from, to, text: text?.after ?? null }, props),
         revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
         ...(text && text.before !== text.after ? { text } : {}),
+        ...(cuts.length > 0 ? { cuts } : {}),
       };
     };
     return {
