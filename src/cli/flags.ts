@@ -91,4 +91,4 @@ export const reportOption = (what: string): Option =>
   new Option('--report <file>', `${what} (.json .xml .md .ndjson)`).argParser(collect).default([]);
 
 export const annotationsOption = (): Option =>
-  new Option('--annotations <for>', 'mark inventory lines').choices(['github', 'none']);
+  new Option('--annotations <for>', 'mark inventory lines').choices(['github', 'off']);

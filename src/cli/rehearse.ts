@@ -77,7 +77,7 @@ function firstRun({ play, reports: files }: Rehearsal): Stage {
   return {
     name: 'first run',
     act: async () => {
-      const reports = openReports({ report: files, annotations: 'none' }, process.env);
+      const reports = openReports({ report: files, annotations: 'off' }, process.env);
       const startedAt = new Date().toISOString();
       const result = await play(false, reports.emit);
       const { runId, hosts, exitCode } = result;

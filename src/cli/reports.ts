@@ -52,7 +52,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** In a step of GitHub Actions what a run finds is shown at the inventory's lines, unless that is not wanted. */
 const annotates = (wanted: string | undefined, env: Environment): boolean =>
-  (wanted ?? (env['GITHUB_ACTIONS'] === 'true' ? 'github' : 'none')) === 'github';
+  (wanted ?? (env['GITHUB_ACTIONS'] === 'true' ? 'github' : 'off')) === 'github';
 
 /** The reports of one run. Names that `checkReports` refuses are left out. */
 export function openReports({ report: files, annotations }: ReportFlags, env: Environment): Reports {

@@ -170,7 +170,7 @@ describe('annotations of GitHub', () => {
       expect.stringMatching(/^::notice file=inventory\.yml,line=\d+,title=db1 changes::~ db1: its check/),
     ]);
     expect(annotationsOf(stdout)).toEqual([]);
-    expect(annotationsOf((await project.run(['--check', '--annotations', 'none'], { env })).stderr)).toEqual(
+    expect(annotationsOf((await project.run(['--check', '--annotations', 'off'], { env })).stderr)).toEqual(
       [],
     );
     expect(annotationsOf((await project.run(['--check', '--annotations', 'github'])).stderr)).toHaveLength(1);
