@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net';
 import type { Check, CheckWhen } from '../model/check.ts';
+import type { Place } from '../model/error.ts';
 import type { CheckSpec, PlayContext } from '../model/playbook.ts';
 import { sh } from '../shell/quote.ts';
 import { echoUrls, scriptAt, vantages } from './vantage.ts';
@@ -23,6 +24,8 @@ export interface EgressOptions {
   readonly timeout?: number;
   /** No error when there is no such host or group. */
   readonly optional?: boolean;
+  /** Where the inventory asks for what this proves. */
+  readonly place?: Place | undefined;
 }
 
 /** Asks each URL in turn for the caller's address; at most 64 bytes of the answer are looked at. */
@@ -70,6 +73,7 @@ function checks(
       retries: options.retries ?? (kind === 'egress' ? 1 : 0),
       timeout,
       script: scriptAt(from, script(urls, timeout, sourceOf(options.source))),
+      place: options.place,
       read: (output) => {
         const got = read(output);
         return any.includes(got) ? expected : got;

@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import { isSerial } from '../engine/batches.ts';
 import { ProvisionError } from '../model/error.ts';
 import { obstacleAt } from './plan-file.ts';
+import { checkReports } from './reports.ts';
 import type { RunFlags } from './run.ts';
-
-export const isReportName = (file: string): boolean => file.endsWith('.json');
 
 /** `1,5,30%` as a list. */
 export const serialOf = (text: string): string[] => text.split(',').map((item) => item.trim());
@@ -34,18 +33,7 @@ function checkBatchesAndPlans({ serial, maxFail, check, out }: RunFlags): void {
 /** Nonsense in a flag of a run is said before anything is read. Throws `usage`. */
 export function checkFlags(flags: RunFlags): void {
   const { report, forks, timeout, confirmTimeout, sshConfig } = flags;
-  const other = report.find((file) => !isReportName(file));
-  if (other !== undefined)
-    throw new ProvisionError('usage', `--report ${other}: only .json is known.`, {
-      hint: 'Name the file something.json.',
-    });
-  for (const file of report) {
-    const obstacle = obstacleAt(file);
-    if (obstacle !== null)
-      throw new ProvisionError('usage', `--report ${file} cannot be written: ${obstacle}.`, {
-        hint: 'Name a file in a directory that you may write to.',
-      });
-  }
+  checkReports(report);
   if (sshConfig !== undefined && !existsSync(sshConfig)) {
     throw new ProvisionError('usage', `There is no ssh configuration ${sshConfig}.`, {
       hint: 'Give the path of a file by -F, or leave it out for ~/.ssh/config.',

@@ -22,7 +22,7 @@ export function addRehearseCommand(root: Command): void {
     .option('--install', 'install missing packages with apt-get (root, Debian or Ubuntu)', false)
     .addOption(flag.templatesOption())
     .optionsGroup('Output:')
-    .option('--report <file>', 'write the report of the first run (.json); repeatable', flag.collect, [])
+    .addOption(flag.reportOption('report of the first run'))
     .option('-v, --verbose', 'more', flag.counted, 0)
     .addHelpText('after', examples('sudo npx provision rehearse playbooks/gateway.ts -i inventory/lab'))
     .action(async (playbook: string, flags: RehearseFlags) => {
@@ -38,11 +38,13 @@ export function addLabCommand(root: Command): void {
 export function addSchemaCommand(root: Command): void {
   root
     .command('schema')
-    .addArgument(new Argument('<what>', 'what it describes').choices(['inventory', 'variables', 'report']))
-    .usage('inventory|variables|report')
+    .addArgument(
+      new Argument('<what>', 'what it describes').choices(['inventory', 'variables', 'report', 'events']),
+    )
+    .usage('inventory|variables|report|events')
     .summary('print the JSON Schema of inventories or reports')
     .description(
-      'Prints a JSON Schema: of an inventory file, of a group_vars or host_vars file, of a report.',
+      'Prints a JSON Schema: of an inventory file, of a group_vars or host_vars file, of a report, of a line of events.',
     )
     .addHelpText('after', examples('provision schema inventory > .provision/inventory.schema.json'))
     .action(async (what: string) => {

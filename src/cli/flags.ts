@@ -85,3 +85,10 @@ export const maxFailOption = (): Option =>
   new Option('--max-fail <n>', 'go on while no more hosts have failed')
     .argParser((value) => (/^\d+$/.test(value) ? Number(value) : Number.NaN))
     .default(0);
+
+/** `--report`, whose names say the form. */
+export const reportOption = (what: string): Option =>
+  new Option('--report <file>', `${what} (.json .xml .md .ndjson)`).argParser(collect).default([]);
+
+export const annotationsOption = (): Option =>
+  new Option('--annotations <for>', 'mark inventory lines').choices(['github', 'off']);

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { ERROR_EXIT_CODES, problemsOf, ProvisionError } from '../model/error.ts';
+import type { Emit } from '../model/event.ts';
 import type { Inventory } from '../model/host.ts';
 import { run } from '../engine/run.ts';
 import type { RunResult } from '../engine/run.ts';
@@ -7,12 +8,12 @@ import type { Compiled } from '../engine/compile.ts';
 import { labDown, labOf, labReboot, labResetCounters, labUp, labWrongSource } from '../lab/index.ts';
 import type { Lab } from '../lab/index.ts';
 import { coloursFor } from '../reporters/colour.ts';
-import { writeJsonReport } from '../reporters/json.ts';
 import { transportsFor } from './connect.ts';
 import { fail } from './fail.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
 import { driftsFor } from './rehearse-drifts.ts';
+import { checkReports, openReports } from './reports.ts';
 import { screen } from './screen.ts';
 import { shownArgv } from './shown-argv.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -35,9 +36,9 @@ interface Stage {
 interface Rehearsal {
   readonly lab: Lab;
   readonly compiled: Compiled;
-  /** One whole run of the playbook in the lab; `check` = plan only. */
-  readonly play: (check: boolean) => Promise<RunResult>;
-  readonly keepReport: (result: RunResult) => void;
+  /** One whole run of the playbook in the lab; `check` = plan only. `listen` hears it besides the screen. */
+  readonly play: (check: boolean, listen?: Emit) => Promise<RunResult>;
+  readonly reports: readonly string[];
 }
 
 const colours = coloursFor(process.stderr, process.env);
@@ -72,12 +73,22 @@ const broken = ({ hosts }: RunResult): string =>
     ),
   ].join('; ');
 
-function firstRun({ play, keepReport }: Rehearsal): Stage {
+function firstRun({ play, reports: files }: Rehearsal): Stage {
   return {
     name: 'first run',
     act: async () => {
-      const result = await play(false);
-      keepReport(result);
+      const reports = openReports({ report: files, annotations: 'off' }, process.env);
+      const startedAt = new Date().toISOString();
+      const result = await play(false, reports.emit);
+      const { runId, hosts, exitCode } = result;
+      await reports.write({
+        schemaVersion: 1,
+        runId,
+        startedAt,
+        argv: shownArgv(process.argv.slice(2)),
+        exitCode,
+        hosts,
+      });
       demand(result.exitCode === 0, `The first run ended ${result.exitCode}: ${broken(result)}`);
       const opened = result.hosts.flatMap((host) =>
         host.checks.filter((c) => c.status === 'pass' && c.baseline === 'fail'),
@@ -181,6 +192,7 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
   let inventory: Inventory | null = null;
   let labStarted = false;
   try {
+    checkReports(flags.report);
     const loaded = await load(playbook, flags);
     inventory = loaded.inventory;
     say(colours.bold(`rehearsal of ${playbook}`));
@@ -188,35 +200,25 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
     const lab = await freshLab(inventory, flags.install);
     await labResetCounters(lab);
     const targets = targetsOf(inventory);
-    const startedAt = new Date().toISOString();
     const { compiled } = loaded;
     const rehearsal: Rehearsal = {
       lab,
       compiled,
-      play: async (check) => {
+      play: async (check, listen) => {
         const transports = await transportsFor(
           loaded.inventory,
           { hostKeyChecking: 'strict', timeout: 15 },
           lab,
         );
-        const emit = screen({ verbose: flags.verbose, quiet: false, diff: false });
+        const shown = screen({ verbose: flags.verbose, quiet: false, diff: false });
+        const emit: Emit = (event) => [shown, listen].forEach((hear) => hear?.(event));
         return run(
           compiled,
           { check, forks: 10, confirmTimeout: 60, rollback: true },
           { ...transports, targets, emit, signal: stop.signal },
         );
       },
-      keepReport: ({ runId, hosts, exitCode }) =>
-        flags.report.forEach((file) =>
-          writeJsonReport(file, {
-            schemaVersion: 1,
-            runId,
-            startedAt,
-            argv: shownArgv(process.argv.slice(2)),
-            exitCode,
-            hosts,
-          }),
-        ),
+      reports: flags.report,
     };
     const stages = [
       firstRun(rehearsal),

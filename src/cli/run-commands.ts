@@ -50,7 +50,8 @@ const withConnection = (command: Command): Command =>
 const withOutput = (command: Command): Command =>
   command
     .optionsGroup('Output:')
-    .option('--report <file>', 'write a report (.json); repeatable', flag.collect, [])
+    .addOption(flag.reportOption('report'))
+    .addOption(flag.annotationsOption())
     .option('-v, --verbose', 'more: -v phases, -vv failed steps, -vvv all', flag.counted, 0)
     .option('-q, --quiet', 'only changes, warnings and errors', false);
 

@@ -1,15 +1,16 @@
 import { problemsOf } from '../model/error.ts';
 import type { SavedPlan } from '../model/plan.ts';
+import type { Emit } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
-import { reported } from '../engine/host-run.ts';
+import { reported } from '../model/reported.ts';
 import { onlyChecks } from '../engine/only-checks.ts';
 import { detailedExitCode } from '../engine/outcome.ts';
 import { newRunId, run } from '../engine/run.ts';
 import type { RunResult } from '../engine/run.ts';
-import { writeJsonReport, writePlan } from '../reporters/json.ts';
+import { writePlan } from '../reporters/json.ts';
 import { becomePassword } from './become-password.ts';
 import type { BecomeFlags } from './become-password.ts';
-import { checkFlags, isReportName, serialOf } from './check-flags.ts';
+import { checkFlags, serialOf } from './check-flags.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
@@ -17,17 +18,18 @@ import { gitCommit } from './git-commit.ts';
 import { placesOnHosts } from './host-places.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
-import { obstacleAt, readPlan } from './plan-file.ts';
+import { readPlan } from './plan-file.ts';
+import { openReports } from './reports.ts';
+import type { ReportFlags } from './reports.ts';
 import { screen } from './screen.ts';
 import { shownArgv } from './shown-argv.ts';
 import { stopSignal } from './stop-signal.ts';
 import type { StopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
-export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags {
+export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags, ReportFlags {
   readonly check: boolean;
   readonly diff: boolean;
-  readonly report: readonly string[];
   readonly forks: number;
   readonly verbose: number;
   readonly quiet: boolean;
@@ -83,6 +85,7 @@ export async function runPlaybook(
 ): Promise<number> {
   const startedAt = new Date().toISOString();
   const stop = stopSignal();
+  const reports = openReports(flags, process.env);
   let result: RunResult | null = null;
   let thrown: unknown = null;
   let exitCode: number;
@@ -108,12 +111,12 @@ export async function runPlaybook(
       prove: flags.prove,
       commit: await commit,
     };
-    const attempt = (how: Attempt): Promise<RunResult> =>
-      run(
-        compiled,
-        { ...options, ...how },
-        { ...transports, ...places, targets, emit: screen(flags), signal: stop.signal },
-      );
+    const attempt = (how: Attempt): Promise<RunResult> => {
+      const shown = screen(flags);
+      const emit: Emit = (event) => [shown, reports.emit].forEach((hear) => hear(event));
+      const dependencies = { ...transports, ...places, targets, emit, signal: stop.signal };
+      return run(compiled, { ...options, ...how }, dependencies);
+    };
     result = await perform(attempt, stop, plan);
     if (flags.out !== undefined && result.plan) writePlan(flags.out, result.plan);
     exitCode = endedAs(result, stop, flags);
@@ -124,7 +127,7 @@ export async function runPlaybook(
   } finally {
     stop.release();
   }
-  const errors = thrown === null ? [] : problemsOf(thrown).map(reported);
+  const errors = thrown === null ? [] : problemsOf(thrown).map((problem) => reported(problem));
   const report: Report = {
     schemaVersion: 1,
     runId: result?.runId ?? newRunId(),
@@ -134,8 +137,6 @@ export async function runPlaybook(
     hosts: result?.hosts ?? [],
     ...(errors.length > 0 ? { errors } : {}),
   };
-  flags.report
-    .filter((file) => isReportName(file) && obstacleAt(file) === null)
-    .forEach((file) => writeJsonReport(file, report));
-  return exitCode;
+  const written = await reports.write(report);
+  return written || exitCode !== 0 ? exitCode : 1;
 }

@@ -1,7 +1,7 @@
 import type { ConntrackCounters } from '../engine/conntrack.ts';
 import { readJournal } from '../engine/journal.ts';
 import type { HostJournal, JournalEntry } from '../engine/journal.ts';
-import { reported } from '../engine/host-run.ts';
+import { reported } from '../model/reported.ts';
 import { coloursFor } from '../reporters/colour.ts';
 import { printable } from '../reporters/printable.ts';
 import { problemLines } from '../reporters/problem.ts';

@@ -1,4 +1,5 @@
 import type { Check, CheckResult, CheckWhen } from '../model/check.ts';
+import { reportedPlace } from '../model/reported.ts';
 import type { CheckOutput } from './probe-script.ts';
 
 const UNAVAILABLE = 69;
@@ -10,7 +11,7 @@ export function judge(
   baseline: CheckResult['baseline'],
 ): CheckResult {
   const { name, from, kind, to, expect: expected } = check;
-  const common = { name, from, kind, to, expected, baseline };
+  const common = { name, from, kind, to, expected, baseline, ...reportedPlace(check.place) };
   if (seen === null) return { ...common, got: `${from} could not be asked`, status: 'unproven' };
   if (seen.code === UNAVAILABLE) return { ...common, got: printable(seen.output), status: 'unproven' };
   const got = check.read(seen.output);

@@ -1,4 +1,5 @@
 import { isProvisionError, ProvisionError } from '../model/error.ts';
+import type { Place } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { holderIn } from './apply.ts';
 import { baselineName } from './baseline.ts';
@@ -20,9 +21,10 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
     try {
       const baseline = probe.baselines.get(resource.id) ?? null;
       const taken = probe.transactions.baselines.has(baselineName(resource.id));
-      return (output && resource.plan(output, probe.facts, { baseline, taken, others })) ?? [];
+      const change = output && resource.plan(output, probe.facts, { baseline, taken, others });
+      return change ? [resource.place ? { ...change, place: resource.place } : change] : [];
     } catch (error) {
-      if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
+      if (isProvisionError(error)) throw error.place ? error : onHost(host, error, resource.place);
       throw new ProvisionError(
         'probe-failed',
         `${host.name}: what the host says about ${resource.id} could not be understood.`,
@@ -32,8 +34,11 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
   });
 }
 
-const onHost = (host: HostRun, { code, message, hint, cause }: ProvisionError): ProvisionError =>
-  new ProvisionError(code, `${host.name}: ${message}`, { hint, cause });
+const onHost = (
+  host: HostRun,
+  { code, message, hint, cause }: ProvisionError,
+  place: Place | undefined,
+): ProvisionError => new ProvisionError(code, `${host.name}: ${message}`, { hint, cause, place });
 
 /** Whose change there is neither confirmed nor taken back; null = nobody's but our own. */
 export function pendingHolder(host: HostRun): string | null {

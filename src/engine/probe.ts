@@ -184,10 +184,13 @@ export async function probeAll(context: Context): Promise<void> {
   const hosts = [...context.runs.values()];
   const { prove = false } = context.options;
   const own = asked(checksFrom(context, CONTROLLER), askedFirst(prove));
-  await Promise.all([
+  // All of them, also when one breaks the run: a connection that stands only later would never be closed.
+  const settled = await Promise.allSettled([
     ...hosts.map((host) => context.limit(() => host.timed('probe', () => probeHost(context, host)))),
     context.limit(async () => record(context, own, await askController(context, own, prove).catch(() => []))),
   ]);
+  const broken = settled.find(({ status }) => status === 'rejected');
+  if (broken?.status === 'rejected') throw broken.reason;
 }
 
 /** Reads a host again that an earlier play of this run has changed. */

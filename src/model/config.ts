@@ -34,6 +34,7 @@ export interface Config {
   readonly listTags?: boolean;
   readonly syntaxCheck?: boolean;
   readonly report?: string | readonly string[];
+  readonly annotations?: 'github' | 'off';
   readonly verbose?: number;
   readonly quiet?: boolean;
   readonly json?: boolean;

@@ -1,3 +1,4 @@
+import type { Place } from './error.ts';
 import type { SshConnection } from './ssh-connection.ts';
 
 /** A value of one field. Lists that have no order are sorted by whoever makes them. */
@@ -102,6 +103,10 @@ export interface ResourceChange {
   readonly lockout?: string;
   /** What people or programs lose by it, naming each: "detaches web-a from network eip_bridge". Needs `--allow-destroy`. */
   readonly destroys?: string;
+  /** What works now and will not after this, in sentences: "172.31.0.3:80/tcp no longer leads to 172.31.0.8:8080". */
+  readonly cuts?: readonly string[];
+  /** Where the inventory asks for it. */
+  readonly place?: Place;
   /** For `--diff`: whole texts where the resource is a file. */
   readonly text?: { readonly path: string; readonly before: string | null; readonly after: string | null };
   /** Set where the change leads to a baseline: its files come from the copies that the host keeps. */
@@ -142,6 +147,8 @@ export interface Resource {
   readonly tags?: readonly string[];
   /** As it was declared, for `Declared`. */
   readonly props?: unknown;
+  /** Where the inventory asks for it; undefined = nobody knows. */
+  readonly place?: Place | undefined;
   /** Declared to be as its baseline says: the host's record of that is read with it, and handed to `plan`. */
   readonly toBaseline?: true;
   /** Desired minus actual; null when nothing differs. */

@@ -179,6 +179,8 @@ const addressesOfNic = defineResource<Placed, AddressState>({
     ];
     return `${nic}: ${parts.join('; ')}`;
   },
+  cuts: ({ before, after }, { nic }) =>
+    listDifference(before, after).extra.map((block) => `address ${addressOf(block)} of ${nic}`),
   text: (_output, props) =>
     'refused' in props.saving
       ? { path: '', before: null, after: null }

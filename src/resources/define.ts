@@ -67,6 +67,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly destroys?: (ends: Ends<S>, props: Props, around: Surroundings) => string | null;
   /** Nobody can tell now what the host has: `parse` shows what is declared, and there is nothing to keep or to return from. */
   readonly unseen?: (output: ProbeOutput) => boolean;
+  /** What works now and not after this difference of the live state is gone, as noun phrases: "DNAT A:80/tcp to B". */
+  readonly cuts?: (difference: FieldDifference, props: Props) => readonly string[];
   readonly phase?: 'package' | 'main';
 }
 
@@ -91,6 +93,8 @@ export function defineResource<Props, S extends State>(
       const told = all.filter(({ field }) => action === 'update' || !definition.details?.includes(field));
       const found = told.length > 0 ? told : all;
       if (found.length === 0) return null;
+      const live = found.filter(({ layer }) => layer === 'live');
+      const cuts = live.flatMap((difference) => definition.cuts?.(difference, props) ?? []);
       const changes = found.map((difference) => ({
         ...difference,
         resource: id,
@@ -108,6 +112,7 @@ export function defineResource<Props, S extends State>(
         revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
         ...(text && text.before !== text.after ? { text } : {}),
         ...(destroys === null ? {} : { destroys }),
+        ...(cuts.length > 0 ? { cuts } : {}),
       };
     };
     return {

@@ -16,7 +16,7 @@ import { BACKENDS, readRules, rulesFile } from './rules-shell.ts';
 import type { Backend, Wanted } from './rules-shell.ts';
 import { NOTHING, other, transition } from './rules-transition.ts';
 import type { Holding } from './rules-transition.ts';
-import { describeRules, hasWords } from './rules-words.ts';
+import { cutsOfRules, describeRules, hasWords } from './rules-words.ts';
 
 export interface RulesProps {
   /** Letters and digits: names the files (/etc/provision/NAME.nft or NAME.rules), the table and the chains. */
@@ -136,6 +136,7 @@ function planned(props: RulesProps, { backend, holding, canonical }: Seen): Reso
   } as unknown as Holding;
   const found = differencesOf(backend, holding, wanted);
   if (found.length === 0) return null;
+  const cuts = found.filter(({ layer }) => layer === 'live').flatMap(cutsOfRules);
   const before = holding[backend].live !== null || holding[backend].file !== null;
   const action: Change['action'] = text === null ? 'delete' : before ? 'update' : 'create';
   return {
@@ -153,6 +154,7 @@ function planned(props: RulesProps, { backend, holding, canonical }: Seen): Reso
     })),
     apply: transition(props.name, holding, wanted, true),
     revert: transition(props.name, wanted, holding, false),
+    ...(cuts.length > 0 ? { cuts } : {}),
     ...(holding[backend].file === text
       ? {}
       : { text: { path: rulesFile(props.name, backend), before: holding[backend].file, after: text } }),

@@ -14,6 +14,7 @@ import {
 } from '../resources/index.ts';
 import { bandwidthResources } from './bandwidth.ts';
 import { conntrack, conntrackTakenAway } from './conntrack.ts';
+import { declaredAt } from './declared-at.ts';
 import { defineRole } from './define.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
@@ -78,31 +79,35 @@ function isOutside(zone: Zone, { nics, eips }: HostVariables): boolean {
   });
 }
 
-function zones(vars: HostVariables, { template }: RoleContext): Resource[] {
-  return Object.entries(zonesOf(vars)).map(([name, zone]) => {
+function zones(vars: HostVariables, { host, template }: RoleContext): Resource[] {
+  return Object.entries(zonesOf(vars)).flatMap(([name, zone]) => {
     const outside = byFirewalld(vars) && isOutside(zone, vars);
-    return firewalldZone({
-      name,
-      xml: (facts) =>
-        template('firewalld/zone.xml', {
-          name,
-          interfaces: zone.interfaces,
-          sources: zone.sources,
-          services: zone.services,
-          ports: openPorts(zone, facts),
-          masquerade: outside ? masqueradeEntries(vars) : [],
-          forwards: outside ? forwardPorts(vars) : [],
-        }),
-    });
+    const xml = (facts: Facts): string =>
+      template('firewalld/zone.xml', {
+        name,
+        interfaces: zone.interfaces,
+        sources: zone.sources,
+        services: zone.services,
+        ports: openPorts(zone, facts),
+        masquerade: outside ? masqueradeEntries(vars) : [],
+        forwards: outside ? forwardPorts(vars) : [],
+      });
+    return declaredAt(host, ['firewall', 'zones', name], [firewalldZone({ name, xml })]);
   });
 }
 
 /** The NICs as declared: the primary address asserted, the others added. */
-const addresses = ({ nics }: HostVariables, absent: boolean): Resource[] =>
-  Object.entries(nics ?? {}).map(([nic, { address, secondary, mac }]) =>
-    absent
-      ? secondaryAddresses({ nic, primary: null, addresses: [] })
-      : secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
+const addresses = ({ nics }: HostVariables, { host }: RoleContext, absent: boolean): Resource[] =>
+  Object.entries(nics ?? {}).flatMap(([nic, { address, secondary, mac }]) =>
+    declaredAt(
+      host,
+      ['nics', nic],
+      [
+        absent
+          ? secondaryAddresses({ nic, primary: null, addresses: [] })
+          : secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
+      ],
+    ),
   );
 
 /**
@@ -159,7 +164,7 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
     besideDocker(vars, true),
     ...natByRules(vars, true, context).toReversed(),
     ...made.toReversed().map(toBaseline),
-    ...addresses(vars, true).toReversed(),
+    ...addresses(vars, context, true).toReversed(),
   ];
 }
 
@@ -172,25 +177,32 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const vars = roleVariables(context, options);
   if (vars.nat_gateway?.state === 'absent') {
     const message = `${context.host.name}: nat_gateway is absent: what it changed goes back to the baseline, its packages stay`;
-    return { resources: takenAway(vars, context), warnings: [message] } satisfies RoleResult;
+    const resources = declaredAt(context.host, ['nat_gateway'], takenAway(vars, context));
+    return { resources, warnings: [message] } satisfies RoleResult;
   }
   if (byFirewalld(vars) || !vars.nat) refuseUnsupported(vars, context.host);
   else refuseUnsafe(vars, context.host);
   const values = kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
+  const from = (path: string[], made: Resource[]): Resource[] => declaredAt(context.host, path, made);
   const resources: Resource[] = [
-    ...addresses(vars, false),
-    ...firewalld(vars, context),
-    ...natByRules(vars, byFirewalld(vars), context),
-    besideDocker(vars, false),
-    ...conntrack(vars, context),
-    ...bandwidthResources(vars, context),
+    ...addresses(vars, context, false),
+    ...from(['firewall'], firewalld(vars, context)),
+    ...from(['nat'], natByRules(vars, byFirewalld(vars), context)),
+    ...from(['nat'], [besideDocker(vars, false)]),
+    ...from(['nat', 'conntrack'], conntrack(vars, context)),
+    ...from(['bandwidth'], bandwidthResources(vars, context)),
     // Last: forwarding without translation would let packets leave with an inside source.
-    sysctl({
-      name: 'nat-gateway',
-      values,
-      content: context.template('sysctl/drop-in.conf', { values: pairs }),
-    }),
+    ...from(
+      ['nat_gateway'],
+      [
+        sysctl({
+          name: 'nat-gateway',
+          values,
+          content: context.template('sysctl/drop-in.conf', { values: pairs }),
+        }),
+      ],
+    ),
   ];
   return {
     resources,
