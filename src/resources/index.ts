@@ -8,7 +8,7 @@ export { blanketZones } from './firewalld-blanket.ts';
 export { onlyWhere } from './only-where.ts';
 export { packageInstalled } from './package.ts';
 export { policyRouting } from './policy-routing.ts';
-export { FIRST_OF_OURS, MOST_NICS } from './routing-plan.ts';
+export { FIRST_OF_OURS } from './routing-plan.ts';
 export type { PolicyRoutingProps, RoutedNic } from './routing-plan.ts';
 export { rules } from './rules.ts';
 export type { RulesProps } from './rules.ts';

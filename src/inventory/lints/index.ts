@@ -1,5 +1,6 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
+import { lintAppHost } from './app-host.ts';
 import { lintBandwidth, lintPeaks } from './bandwidth.ts';
 import { lintEgress } from './egress.ts';
 import { lintListeners } from './listeners.ts';
@@ -21,6 +22,7 @@ const LINTS = [
   lintPeaks,
   lintZones,
   lintEgress,
+  lintAppHost,
   lintListeners,
 ];
 
