@@ -1,4 +1,6 @@
 export { secondaryAddresses } from './address.ts';
+export { bridges, BRIDGES_SCRIPT } from './bridges.ts';
+export type { Bridge } from './bridges.ts';
 export { command } from './command.ts';
 export { defineResource } from './define.ts';
 export { dockerForward } from './docker-forward.ts';

@@ -62,7 +62,7 @@ export function wantedRules(
       ]),
     ];
   });
-  return [...rules, MAIN_RULE].toSorted();
+  return [...new Set([...rules, MAIN_RULE])].toSorted();
 }
 
 /** The routes that hang on a NIC, as `table N: ROUTE` in the words of `ip route`. */

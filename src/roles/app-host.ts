@@ -4,7 +4,9 @@ import type { RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
 import { policyRouting, secondaryAddresses, sysctl, toBaseline } from '../resources/index.ts';
 import { defineRole } from './define.ts';
+import { egressBridges } from './egress-bridges.ts';
 import { egressProofs } from './egress-proofs.ts';
+import { egressRules } from './egress-translation.ts';
 import { egressRouting } from './egress-ways.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables } from './variables/index.ts';
@@ -40,8 +42,10 @@ const addressesTakenAway = ({ nics }: HostVariables): Resource[] =>
   Object.keys(nics ?? {}).map((nic) => secondaryAddresses({ nic, primary: null, addresses: [] }));
 
 /** Everything as it was before the role came, the newest first. What has a name of ours was not there before, and goes. */
-const takenAway = (vars: HostVariables): Resource[] => [
+const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
+  ...egressRules(vars, true, context).toReversed(),
   policyRouting({ nics: [], sources: [], users: [] }),
+  ...egressBridges(vars, true, context).toReversed(),
   toBaseline(sysctl({ name: NAME, values: kernelParameters(vars), content: null })),
   ...addressesTakenAway(vars).toReversed(),
 ];
@@ -64,7 +68,7 @@ export const appHost = defineRole<HostVariables>(NAME, (context: RoleContext, op
   const vars = roleVariables(context, options);
   if (vars.app_host?.state === 'absent') {
     const message = `${context.host.name}: app_host is absent: what it changed goes back to the baseline, its packages stay`;
-    return { resources: takenAway(vars), warnings: [message] } satisfies RoleResult;
+    return { resources: takenAway(vars, context), warnings: [message] } satisfies RoleResult;
   }
   refuseDocker(vars, context.host);
   const values = kernelParameters(vars);
@@ -72,7 +76,9 @@ export const appHost = defineRole<HostVariables>(NAME, (context: RoleContext, op
   const resources: Resource[] = [
     ...addresses(vars),
     sysctl({ name: NAME, values, content: context.template('sysctl/drop-in.conf', { values: pairs }) }),
+    ...egressBridges(vars, false, context),
     policyRouting(egressRouting(vars)),
+    ...egressRules(vars, false, context),
   ];
   return { resources, checks: egressProofs(vars, context) } satisfies RoleResult;
 });
