@@ -1,4 +1,4 @@
-import { addressOf } from '../../model/ipv4.ts';
+import { addressOf, contains, networkOf } from '../../model/ipv4.ts';
 import { MOST_NICS } from '../../roles/variables/egress.ts';
 import { unknownName } from './lint.ts';
 import type { Lint, LintInput } from './lint.ts';
@@ -80,4 +80,45 @@ function sharedUsers({ vars: { egress = [] } }: LintInput): Lint[] {
       ];
     }),
   );
+}
+
+/** Host bridges: names of their own, and addresses that nothing else has. */
+export function lintBridges({ vars, broken }: LintInput): Lint[] {
+  const { egress = [], networks, nics } = vars;
+  const names = new Map(
+    Object.keys(broken.has('nics') ? {} : (nics ?? {})).map((nic) => [nic, 'a NIC of this host']),
+  );
+  const taken: [block: string, what: string][] = [
+    ...Object.entries(networks ?? {}).map(([name, { cidr }]): [string, string] => [
+      cidr,
+      `the network ${name}`,
+    ]),
+    ...Object.entries(nics ?? {}).map(([name, { address }]): [string, string] => [
+      networkOf(address),
+      `the network of ${name}`,
+    ]),
+  ];
+  return egress.flatMap(({ name, scheme, bridge, address }, index): Lint[] => {
+    if (scheme !== 'bridge' || bridge === undefined || address === undefined) return [];
+    const lints: Lint[] = [];
+    const owner = names.get(bridge);
+    if (owner !== undefined) {
+      lints.push({
+        path: ['egress', index, 'bridge'],
+        message: `${bridge} is ${owner}`,
+        hint: 'Choose another name, of 15 bytes at most.',
+      });
+    }
+    const found = taken.find(([block]) => contains(block, address));
+    if (found) {
+      lints.push({
+        path: ['egress', index, 'address'],
+        message: `${address} belongs to ${found[1]} (${found[0]})`,
+        hint: 'Choose an address that nothing else uses, as 172.19.0.100.',
+      });
+    }
+    names.set(bridge, `the bridge of the entry ${name}`);
+    taken.push([address, `the entry ${name}`]);
+    return lints;
+  });
 }

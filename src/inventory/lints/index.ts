@@ -1,6 +1,6 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
-import { lintAppHost } from './app-host.ts';
+import { lintAppHost, lintBridges } from './app-host.ts';
 import { lintBandwidth, lintPeaks } from './bandwidth.ts';
 import { lintEgress } from './egress.ts';
 import { lintListeners } from './listeners.ts';
@@ -23,6 +23,7 @@ const LINTS = [
   lintZones,
   lintEgress,
   lintAppHost,
+  lintBridges,
   lintListeners,
 ];
 

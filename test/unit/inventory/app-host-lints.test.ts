@@ -52,6 +52,40 @@ describe('an app host that cannot work is refused with file and line', () => {
     expect(await said([entry])).toEqual([expect.stringMatching(new RegExp(`^9: .*${message}`))]);
   });
 
+  const bridge = (more: string): string => `{ nic: eth0, scheme: bridge, ${more} }`;
+  it.each([
+    [
+      'a bridge that is a NIC',
+      ['name: x, bridge: eth1, address: 172.19.0.100'],
+      'eth1 is a NIC of this host',
+    ],
+    [
+      'a bridge twice',
+      ['name: x, bridge: br-a, address: 172.19.0.100', 'name: y, bridge: br-a, address: 172.19.0.101'],
+      'br-a is the bridge of the entry x',
+    ],
+    [
+      'an address twice',
+      ['name: x, bridge: br-a, address: 172.19.0.100', 'name: y, bridge: br-b, address: 172.19.0.100'],
+      '172.19.0.100 belongs to the entry x',
+    ],
+    [
+      'an address of a NIC’s network',
+      ['name: x, bridge: br-a, address: 172.31.0.100'],
+      '172.31.0.100 belongs to the network a \\(172.31.0.0/24\\)',
+    ],
+    [
+      'a name of 16 characters',
+      ['name: x, bridge: br-sixteenletter, address: 172.19.0.100'],
+      'longer than the 15 bytes of an interface name',
+    ],
+  ])('%s', async (_what, entries, message) => {
+    const line = 8 + entries.length;
+    expect(await said(entries.map(bridge))).toEqual([
+      expect.stringMatching(new RegExp(`^${line}: .*${message}`)),
+    ]);
+  });
+
   it('a NIC that is in no network', async () => {
     const nics = '{ eth0: { address: 172.31.0.8/24 }, eth1: { network: a, address: 172.31.0.15/24 } }';
     expect(await said(['{ name: x, nic: eth0, scheme: bind }'], { nics })).toEqual([
