@@ -1,4 +1,6 @@
 export { secondaryAddresses } from './address.ts';
+export { bridges, BRIDGES_SCRIPT } from './bridges.ts';
+export type { Bridge } from './bridges.ts';
 export { command } from './command.ts';
 export { defineResource } from './define.ts';
 export { dockerContainer } from './docker-container.ts';
@@ -14,7 +16,7 @@ export { blanketZones } from './firewalld-blanket.ts';
 export { onlyWhere } from './only-where.ts';
 export { packageInstalled } from './package.ts';
 export { policyRouting } from './policy-routing.ts';
-export { FIRST_OF_OURS, MOST_NICS } from './routing-plan.ts';
+export { FIRST_OF_OURS } from './routing-plan.ts';
 export type { PolicyRoutingProps, RoutedNic } from './routing-plan.ts';
 export { rules } from './rules.ts';
 export type { RulesProps } from './rules.ts';

@@ -23,11 +23,9 @@ export interface PolicyRoutingProps {
 /** Priorities and tables that are ours, both ends included. */
 export const FIRST_OF_OURS = 5200;
 export const LAST_OF_OURS = 5299;
-/** Each band of priorities has a place for so many NICs. */
-export const MOST_NICS = 20;
 
 /**
- * The bands, in the order the kernel asks them. Networks of NICs come before the main table: that knows one way into
+ * The bands, each with a place for 20 NICs, in the order the kernel asks them. Networks of NICs come before the main table: that knows one way into
  * each of them, whichever NIC a packet must leave by. Sources come before users: a bound address has decided.
  */
 const BAND = { sourceToNetwork: 0, userToNetwork: 20, main: 40, source: 50, user: 70 } as const;
@@ -64,7 +62,7 @@ export function wantedRules(
       ]),
     ];
   });
-  return [...rules, MAIN_RULE].toSorted();
+  return [...new Set([...rules, MAIN_RULE])].toSorted();
 }
 
 /** The routes that hang on a NIC, as `table N: ROUTE` in the words of `ip route`. */

@@ -2,8 +2,10 @@ import type { RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
 import { policyRouting, secondaryAddresses, sysctl, toBaseline } from '../resources/index.ts';
 import { defineRole } from './define.ts';
+import { egressBridges } from './egress-bridges.ts';
 import { dockerEgress, dockerEgressTakenAway } from './docker-egress.ts';
 import { egressProofs } from './egress-proofs.ts';
+import { egressRules } from './egress-translation.ts';
 import { egressRouting } from './egress-ways.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables } from './variables/index.ts';
@@ -44,7 +46,9 @@ const addressesTakenAway = ({ nics }: HostVariables): Resource[] =>
 /** Everything as it was before the role came, the newest first. What has a name of ours was not there before, and goes. */
 const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
   ...dockerEgressTakenAway(vars, context),
+  ...egressRules(vars, true, context).toReversed(),
   policyRouting({ nics: [], sources: [], users: [] }),
+  ...egressBridges(vars, true, context).toReversed(),
   toBaseline(sysctl({ name: NAME, values: kernelParameters(vars), content: null })),
   ...addressesTakenAway(vars).toReversed(),
 ];
@@ -65,7 +69,9 @@ export const appHost = defineRole<HostVariables>(NAME, (context: RoleContext, op
   const resources: Resource[] = [
     ...addresses(vars),
     sysctl({ name: NAME, values, content: context.template('sysctl/drop-in.conf', { values: pairs }) }),
+    ...egressBridges(vars, false, context),
     policyRouting(egressRouting(vars)),
+    ...egressRules(vars, false, context),
     // Last: what runs in containers finds its way already there.
     ...docker.resources,
   ];

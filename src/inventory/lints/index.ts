@@ -1,5 +1,6 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
+import { lintAppHost, lintBridges } from './app-host.ts';
 import { lintBandwidth, lintPeaks } from './bandwidth.ts';
 import { lintDocker } from './docker.ts';
 import { lintEgress } from './egress.ts';
@@ -25,6 +26,8 @@ const LINTS = [
   lintEgress,
   lintDocker,
   lintPublished,
+  lintAppHost,
+  lintBridges,
   lintListeners,
 ];
 

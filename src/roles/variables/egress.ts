@@ -113,6 +113,9 @@ const KEYS_OF_SCHEME: Record<'bind' | 'docker' | 'bridge', { needed: SchemeKey[]
   bridge: { needed: ['bridge', 'address'], allowed: ['bridge', 'address', 'publish', 'users'] },
 };
 
+/** Each NIC of an app host takes a place in every band of its priorities, 5200 to 5299 (resources/routing-plan.ts). */
+export const MOST_NICS = 20;
+
 /** `egress:` */
 export const egress = z.array(egressEntry).describe('Which app leaves by which NIC.');
 

@@ -15,7 +15,7 @@ const inventory = (vars: string): string =>
   ['all:', '  hosts:', '    gw:', ...vars.split('\n').map((line) => `      ${line}`)].join('\n');
 
 const NICS =
-  'networks: { a: { cidr: 10.0.0.0/24 } }\nnics: { eth0: { network: a, address: 10.0.0.2/24 } }\neips: { shop: { public: 203.0.113.9, private: 10.0.0.2 } }';
+  'networks: { a: { cidr: 10.0.0.0/24, gateway: 10.0.0.1 } }\nnics: { eth0: { network: a, address: 10.0.0.2/24 } }\neips: { shop: { public: 203.0.113.9, private: 10.0.0.2 } }';
 
 const mistakes: Mistake[] = [
   {
@@ -593,7 +593,7 @@ describe('case 34: warnings', () => {
 
   test('an address in no known network', async () => {
     const warnings = await warningsOf(
-      'networks: { a: { cidr: 10.0.0.0/24 } }\nnat: { masquerade: [10.9.0.0/24] }',
+      'networks: { a: { cidr: 10.0.0.0/24, gateway: 10.0.0.1 } }\nnat: { masquerade: [10.9.0.0/24] }',
     );
     expect(warnings.map(({ message }) => message)).toEqual([
       'nat.masquerade[0]: 10.9.0.0/24 is in no known network (host gw). Declare its network, or mend the address',
