@@ -182,6 +182,7 @@ export const dockerContainer: (props: DockerContainerProps) => Resource = define
     return docker.state === 'absent' ? { live: null } : containerState(docker, props);
   },
   transition,
+  details: ['command', 'environment', 'networks', 'restart', 'state'],
   destroys,
   unseen: isDown,
   warnings: (output) => (isDown(output) ? [DOWN_WARNING] : []),

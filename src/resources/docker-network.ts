@@ -174,6 +174,7 @@ export const dockerNetwork: (props: DockerNetworkProps) => Resource = defineReso
     return docker.state === 'absent' ? { live: null } : networkState(props.name, docker, definitionIn(props));
   },
   transition,
+  details: ['driver', 'gateway', 'bridge', 'internal', 'options'],
   destroys,
   unseen: isDown,
   warnings: (output) => (isDown(output) ? [DOWN_WARNING] : []),
