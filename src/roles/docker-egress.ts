@@ -12,6 +12,7 @@ import {
   service,
   toBaseline,
 } from '../resources/index.ts';
+import { declaredAt, placeOf } from './declared-at.ts';
 import { wayOf } from './egress-ways.ts';
 import type { Container, DockerNetwork, EgressEntry, HostVariables } from './variables/index.ts';
 import { publishedParts } from './variables/ports.ts';
@@ -24,45 +25,58 @@ const ASKED_ALWAYS = 4;
 
 interface DockerEntry extends EgressEntry {
   readonly network: DockerNetwork;
+  /** Its place in `egress`. */
+  readonly index: number;
 }
 
 interface Placed {
   readonly entry: DockerEntry;
   readonly container: Container;
+  readonly path: readonly (string | number)[];
+}
+
+interface SharedNetwork {
+  readonly network: DockerNetwork;
+  readonly first: DockerEntry;
+  /** The NIC's address that everything in it leaves as; null = its containers leave by several. */
+  readonly address: string | null;
 }
 
 const entriesOf = ({ egress: all = [] }: HostVariables): DockerEntry[] =>
-  all.filter((entry): entry is DockerEntry => entry.scheme === 'docker' && entry.network !== undefined);
+  all.flatMap((entry, index) =>
+    entry.scheme === 'docker' && entry.network ? [{ ...entry, network: entry.network, index }] : [],
+  );
 
 const containersOf = (entries: readonly DockerEntry[]): Placed[] =>
-  entries.flatMap((entry) => (entry.containers ?? []).map((container) => ({ entry, container })));
+  entries.flatMap((entry) =>
+    (entry.containers ?? []).map((container, position) => ({
+      entry,
+      container,
+      path: ['egress', entry.index, 'containers', position],
+    })),
+  );
 
-/** The first address of a subnet is the host's where nobody says another, as Docker has it. */
-export const gatewayOf = ({ subnet, gateway }: DockerNetwork): string =>
-  gateway ?? formatAddress(blockRange(subnet).first + 1);
-
-/** Networks of several entries are declared once; `nic` = null where these leave by several NICs. */
-function networksOf(
-  entries: readonly DockerEntry[],
-): { network: DockerNetwork; entry: DockerEntry | null }[] {
-  const byName = new Map<string, { network: DockerNetwork; entry: DockerEntry | null }>();
+/** Entries may share a network, which is declared once then. */
+function networksOf(entries: readonly DockerEntry[], vars: HostVariables): SharedNetwork[] {
+  const byName = new Map<string, SharedNetwork>();
   for (const entry of entries) {
+    const { address } = wayOf(entry, vars);
     const before = byName.get(entry.network.name);
-    const same = before?.entry?.nic === entry.nic && before.entry.eip === entry.eip;
-    byName.set(entry.network.name, { network: entry.network, entry: before && !same ? null : entry });
+    if (!before) byName.set(entry.network.name, { network: entry.network, first: entry, address });
+    else if (before.address !== address) byName.set(entry.network.name, { ...before, address: null });
   }
   return [...byName.values()];
 }
 
+/** The first address of a subnet is the host's where nobody says another, as Docker has it. */
+const gatewayOf = ({ subnet, gateway }: DockerNetwork): string =>
+  gateway ?? formatAddress(blockRange(subnet).first + 1);
+
 /**
  * The network as the Engine's API is asked for it. Docker itself then translates what leaves it to the NIC's address
- * (host_ipv4: moby, libnetwork/drivers/bridge); of a network that several NICs share, it cannot.
+ * (host_ipv4: moby, libnetwork/drivers/bridge), but for one whose containers leave by several.
  */
-function definitionOf(
-  { network, entry }: { network: DockerNetwork; entry: DockerEntry | null },
-  vars: HostVariables,
-  { template }: RoleContext,
-): string {
+function definitionOf({ network, address }: SharedNetwork, { template }: RoleContext): string {
   const { name, subnet, bridge, options } = network;
   return template('docker/network.json', {
     name,
@@ -70,57 +84,68 @@ function definitionOf(
     gateway: gatewayOf(network),
     options: {
       ...(bridge === undefined ? {} : { 'com.docker.network.bridge.name': bridge }),
-      ...(entry === null ? {} : { 'com.docker.network.host_ipv4': wayOf(entry, vars).address }),
+      ...(address === null ? {} : { 'com.docker.network.host_ipv4': address }),
       ...Object.fromEntries(Object.entries(options).map(([key, value]) => [key, String(value)])),
     },
   });
 }
 
-/** Containers and networks of the host as resources, read together. */
+/** Networks and containers of the host as resources, read together. */
 function things(vars: HostVariables, context: RoleContext) {
+  const { host } = context;
   const entries = entriesOf(vars);
-  const [networks, containers] = [networksOf(entries), containersOf(entries)];
+  const [networks, containers] = [networksOf(entries, vars), containersOf(entries)];
   const reads = {
     networks: networks.map(({ network }) => network.name),
     containers: containers.map(({ container }) => container.name),
     images: [...new Set(containers.map(({ container }) => container.image))],
   };
+  const made = ({ entry, container }: Placed): Resource => {
+    const { name, image, ip, publish, environment, restart, command } = container;
+    const { address } = wayOf(entry, vars);
+    return dockerContainer({
+      ...{ name, image, restart, reads },
+      network: entry.network.name,
+      address: ip,
+      publish: publish.map((text) => {
+        const { outer, inner, protocol } = publishedParts(text);
+        return { address, port: outer, to: inner, protocol };
+      }),
+      environment: Object.fromEntries(
+        Object.entries(environment).map(([key, value]) => [key, String(value)]),
+      ),
+      ...(command ? { command } : {}),
+    });
+  };
   return {
     images: reads.images.map((name) => dockerImage({ name, reads })),
-    networks: networks.map((one) =>
-      dockerNetwork({ name: one.network.name, definition: definitionOf(one, vars, context), reads }),
+    networks: networks.flatMap((one) =>
+      declaredAt(
+        host,
+        ['egress', one.first.index, 'network'],
+        [dockerNetwork({ name: one.network.name, definition: definitionOf(one, context), reads })],
+      ),
     ),
-    containers: containers.map(({ entry, container }) => {
-      const { name, image, ip, publish, environment, restart, command } = container;
-      return dockerContainer({
-        ...{ name, image, restart, reads },
-        network: entry.network.name,
-        address: ip,
-        publish: publish.map((text) => {
-          const { outer, inner, protocol } = publishedParts(text);
-          return { address: wayOf(entry, vars).address, port: outer, to: inner, protocol };
-        }),
-        environment: Object.fromEntries(
-          Object.entries(environment).map(([key, value]) => [key, String(value)]),
-        ),
-        ...(command ? { command } : {}),
-      });
-    }),
+    containers: containers.flatMap((one) => declaredAt(host, one.path, [made(one)])),
   };
 }
 
 /** Each container leaves by its public address, and each of its TCP ports answers there from outside. */
 function proofs(vars: HostVariables, { host }: RoleContext): CheckSpec[] {
   const publicOf = new Map(Object.values(vars.eips ?? {}).map((eip) => [eip.private, eip.public]));
-  return containersOf(entriesOf(vars)).flatMap(({ entry, container }, index) => {
+  return containersOf(entriesOf(vars)).flatMap(({ entry, container, path }, index) => {
     const expect = publicOf.get(wayOf(entry, vars).address);
     if (expect === undefined) return [];
-    const when = index < ASKED_ALWAYS ? 'always' : 'change';
     const { name, publish } = container;
     const inward = publish.map(publishedParts).filter(({ protocol }) => protocol === 'tcp');
+    // A program in a new container needs a moment.
+    const asked = {
+      when: index < ASKED_ALWAYS ? 'always' : 'change',
+      retries: 5,
+      place: placeOf(host, path),
+    } as const;
     return [
-      // A program in a new container needs a moment.
-      egress({ from: `${host.name}/${name}`, expect, when, retries: 5 }),
+      egress({ from: `${host.name}/${name}`, expect, ...asked }),
       ...inward.map(({ outer }) =>
         reach({
           name: `${name} answers at ${expect}:${outer}`,
@@ -128,8 +153,7 @@ function proofs(vars: HostVariables, { host }: RoleContext): CheckSpec[] {
           to: `${expect}:${outer}`,
           expect: 'open',
           optional: true,
-          when,
-          retries: 5,
+          ...asked,
         }),
       ),
     ];
@@ -146,25 +170,27 @@ export interface DockerEgress {
  * switched forwarding on before, by file: a dockerd that has to do that itself also closes the chain FORWARD.
  */
 export function dockerEgress(vars: HostVariables, context: RoleContext): DockerEgress {
-  if (entriesOf(vars).length === 0) return { resources: [], checks: [] };
+  const [first] = entriesOf(vars);
+  if (!first) return { resources: [], checks: [] };
   const { images, networks, containers } = things(vars, context);
+  const docker = [
+    onlyWhere(NO_DOCKER, packageInstalled({ name: 'docker.io' })),
+    // Docker is asked by its socket: docker.io of Debian 13 comes without the docker command.
+    packageInstalled({ name: 'curl' }),
+    ...images,
+    service({ name: 'docker', running: true, enabled: true }),
+  ];
   return {
-    resources: [
-      onlyWhere(NO_DOCKER, packageInstalled({ name: 'docker.io' })),
-      // Docker is asked by its socket: docker.io of Debian 13 comes without the docker command.
-      packageInstalled({ name: 'curl' }),
-      ...images,
-      service({ name: 'docker', running: true, enabled: true }),
-      ...networks,
-      ...containers,
-    ],
+    resources: [...declaredAt(context.host, ['egress', first.index], docker), ...networks, ...containers],
     checks: proofs(vars, context),
   };
 }
 
+const OURS = `&filters=${encodeURIComponent(JSON.stringify({ label: [OUR_LABEL] }))}`;
 /** Nobody's container but ours would go down with Docker. */
-const NOBODY_ELSE = `! systemctl -q is-active docker.service 2>/dev/null || [ "$(running)" = "$(running '&filters=${encodeURIComponent(JSON.stringify({ label: [OUR_LABEL] }))}')" ]`;
-const RUNNING = `running() { curl -s -g -m 30 --unix-socket /run/docker.sock "http://docker/containers/json?all=0$1" | grep -o '"Id":"[0-9a-f]*"' | grep -c .; }`;
+const NOBODY_ELSE = `
+running() { curl -s -g -m 30 --unix-socket /run/docker.sock "http://docker/containers/json?all=0$1" | grep -o '"Id":"[0-9a-f]*"' | grep -c .; }
+! systemctl -q is-active docker.service 2>/dev/null || [ "$(running '')" = "$(running '${OURS}')" ]`;
 
 /**
  * All of that as it was before, the newest first; images stay, as packages do, and so does Docker where somebody else
@@ -176,6 +202,6 @@ export function dockerEgressTakenAway(vars: HostVariables, context: RoleContext)
   return [
     ...containers.toReversed(),
     ...networks.toReversed(),
-    onlyWhere(`{ ${RUNNING}; ${NOBODY_ELSE}; }`, service({ name: 'docker', running: false, enabled: false })),
+    onlyWhere(NOBODY_ELSE, service({ name: 'docker', running: false, enabled: false })),
   ].map((resource) => ({ ...toBaseline(resource), warnings: () => [] }));
 }

@@ -102,7 +102,7 @@ describe('app host', () => {
     const one = { scheme: 'docker', network: docker };
     expect(
       routing({
-        egress: [WEB_B, { ...one, name: 'x', nic: 'eth0', containers: [container('x', '172.20.0.9')] }],
+        egress: [WEB_B, { ...one, name: 'x', nic: 'eth0', containers: [container('x1', '172.20.0.9')] }],
       }).sources.slice(3),
     ).toEqual([
       { block: '172.19.0.101', nic: 'eth1' },
@@ -110,8 +110,8 @@ describe('app host', () => {
     ]);
     // A network that containers of two NICs share: each container is named.
     const shared = [
-      { ...one, name: 'x', nic: 'eth0', containers: [container('x', '172.20.0.9')] },
-      { ...one, name: 'y', nic: 'eth1', containers: [container('y', '172.20.0.10')] },
+      { ...one, name: 'x', nic: 'eth0', containers: [container('x1', '172.20.0.9')] },
+      { ...one, name: 'y', nic: 'eth1', containers: [container('y1', '172.20.0.10')] },
     ];
     expect(routing({ egress: shared }).sources.slice(3)).toEqual([
       { block: '172.20.0.9', nic: 'eth0' },
