@@ -6,7 +6,7 @@ const INVENTORY = `all:
   hosts:
     app1:
       ansible_host: 172.31.0.8
-      networks: { vpc-a: { cidr: 172.31.0.0/24 } }
+      networks: { vpc-a: { cidr: 172.31.0.0/24, gateway: 172.31.0.1 } }
       nics:
         eth0: { network: vpc-a, address: 172.31.0.8/24 }
         eth1: { network: vpc-a, address: 172.31.0.14/24 }
