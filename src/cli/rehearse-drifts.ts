@@ -13,13 +13,16 @@ export interface Drift {
  * lets untranslated packets out, so that the fabric's counter speaks of the runs alone.
  */
 const BY_RESOURCE: readonly (readonly [RegExp, string, readonly string[]])[] = [
-  [/^sysctl:/, 'forwarding switched off live', ['sysctl', '-qw', 'net.ipv4.ip_forward=0']],
+  [/^sysctl:(?!app-host$)/, 'forwarding switched off live', ['sysctl', '-qw', 'net.ipv4.ip_forward=0']],
   [/^service:firewalld$/, 'firewalld disabled at boot', ['systemctl', 'disable', 'firewalld.service']],
   [
     /^firewalld-policy:/,
     'the forwarding policy removed, permanently and live',
     ['sh', '-c', 'rm -f /etc/firewalld/policies/provision-*.xml && firewall-cmd --reload'],
   ],
+  // Of the first NIC, which the default route leads to anyway.
+  [/^policy-routing:/, 'a policy rule deleted', ['ip', 'rule', 'del', 'priority', '5250']],
+  [/^policy-routing:/, 'a routing table emptied', ['ip', 'route', 'flush', 'table', '5200']],
 ];
 
 async function mustExec(lab: Lab, host: string, argv: readonly string[]): Promise<void> {

@@ -7,6 +7,7 @@ import { dockerEgress, dockerEgressTakenAway } from './docker-egress.ts';
 import { egressProofs } from './egress-proofs.ts';
 import { egressRules } from './egress-translation.ts';
 import { egressRouting } from './egress-ways.ts';
+import { alsoIs } from './other-roles.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables } from './variables/index.ts';
 
@@ -40,8 +41,10 @@ const addresses = ({ nics }: HostVariables): Resource[] =>
     secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
   );
 
-const addressesTakenAway = ({ nics }: HostVariables): Resource[] =>
-  Object.keys(nics ?? {}).map((nic) => secondaryAddresses({ nic, primary: null, addresses: [] }));
+const addressesTakenAway = (vars: HostVariables, context: RoleContext): Resource[] =>
+  alsoIs('nat-gateway', context)
+    ? addresses(vars)
+    : Object.keys(vars.nics ?? {}).map((nic) => secondaryAddresses({ nic, primary: null, addresses: [] }));
 
 /** Everything as it was before the role came, the newest first. What has a name of ours was not there before, and goes. */
 const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
@@ -50,7 +53,7 @@ const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
   policyRouting({ nics: [], sources: [], users: [] }),
   ...egressBridges(vars, true, context).toReversed(),
   toBaseline(sysctl({ name: NAME, values: kernelParameters(vars), content: null })),
-  ...addressesTakenAway(vars).toReversed(),
+  ...addressesTakenAway(vars, context).toReversed(),
 ];
 
 /**

@@ -16,6 +16,7 @@ import { bandwidthResources } from './bandwidth.ts';
 import { conntrack, conntrackTakenAway } from './conntrack.ts';
 import { declaredAt } from './declared-at.ts';
 import { defineRole } from './define.ts';
+import { alsoIs } from './other-roles.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
 import { natProofs } from './nat-proofs.ts';
@@ -164,7 +165,7 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
     besideDocker(vars, true),
     ...natByRules(vars, true, context).toReversed(),
     ...made.toReversed().map(toBaseline),
-    ...addresses(vars, context, true).toReversed(),
+    ...addresses(vars, context, !alsoIs('app-host', context)).toReversed(),
   ];
 }
 

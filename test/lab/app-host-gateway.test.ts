@@ -34,6 +34,7 @@ labSupport('a host that is a NAT gateway and an app host', () => {
       edit('hosts.yml', (text) =>
         text
           .replace('          egress:\n', VARIABLES)
+          .replace('address: 172.31.0.14/24 }', 'address: 172.31.0.14/24, secondary: [172.31.0.15/24] }')
           .replace('  children:\n', '  children:\n    nat-gateway: { hosts: { app1: {} } }\n'),
       ),
     );
@@ -123,6 +124,8 @@ labSupport('a host that is a NAT gateway and an app host', () => {
       expect(await on('app1', "nft list tables; ip -4 rule | grep -c '^52'; true")).toBe(
         'table ip provision\n0',
       );
+      // What both roles declare stays with the one that is left.
+      expect(await on('app1', 'ip -4 -o addr show dev eth1')).toContain('172.31.0.15/32');
       expect(await run()).toBe(0);
       absent('app_host', false);
       expect((await lab.runPlaybook(both)).report.hosts.find(({ name }) => name === 'app1')?.status).toBe(

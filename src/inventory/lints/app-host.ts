@@ -122,3 +122,35 @@ export function lintBridges({ vars, broken }: LintInput): Lint[] {
     return lints;
   });
 }
+
+/** What a gateway forwards has a source from inside, which no rule of an app host speaks of: it leaves by the default route. */
+export function lintGatewayBeside({ vars, broken }: LintInput): Lint[] {
+  const { egress, nat, nics, eips } = vars;
+  if (!egress || !nat || !nics || !eips || broken.has('nics')) return [];
+  const [first] = Object.keys(nics);
+  const nicOf = new Map(
+    Object.entries(nics).flatMap(([name, { address, secondary }]) =>
+      [address, ...secondary].map((block): [string, string] => [addressOf(block), name]),
+    ),
+  );
+  const elsewhere = (path: Lint['path'], eip: string): Lint[] => {
+    const nic = nicOf.get(eips[eip]?.private ?? '');
+    if (nic === undefined || nic === first) return [];
+    return [
+      {
+        path,
+        severity: 'warning',
+        message: `${eip} is an EIP of ${nic}, and what this host forwards leaves by its default route, usually ${first ?? ''}`,
+        hint: `Use an EIP of ${first ?? ''}, or let another host be the gateway for ${eip}`,
+      },
+    ];
+  };
+  return [
+    ...nat.snat.flatMap(({ to }, index) =>
+      typeof to === 'string'
+        ? elsewhere(['nat', 'snat', index, 'to'], to)
+        : to.flatMap((eip, member) => elsewhere(['nat', 'snat', index, 'to', member], eip)),
+    ),
+    ...nat.dnat.flatMap(({ eip }, index) => elsewhere(['nat', 'dnat', index, 'eip'], eip)),
+  ];
+}

@@ -1,6 +1,6 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
-import { lintAppHost, lintBridges } from './app-host.ts';
+import { lintAppHost, lintBridges, lintGatewayBeside } from './app-host.ts';
 import { lintBandwidth, lintPeaks } from './bandwidth.ts';
 import { lintDocker } from './docker.ts';
 import { lintEgress } from './egress.ts';
@@ -28,6 +28,7 @@ const LINTS = [
   lintPublished,
   lintAppHost,
   lintBridges,
+  lintGatewayBeside,
   lintListeners,
 ];
 

@@ -103,6 +103,18 @@ describe('an app host that cannot work is refused with file and line', () => {
     ]);
   });
 
+  it('control: a gateway’s entries by the first NIC are no matter; by another they are told, since these leave by the default route', async () => {
+    const nat = (eip: string): string =>
+      `${withEgress(['{ name: x, nic: eth0, scheme: bind }'])}\n      nat: { dnat: [{ name: d, eip: ${eip}, port: 80, protocol: tcp, to: 172.31.0.30 }], snat: [{ source: 172.31.0.30, to: ${eip} }] }`;
+    const warnings = async (eip: string): Promise<string[]> =>
+      (await loadText(nat(eip))).warnings.map(({ message }) => message);
+    expect(await warnings('a')).toEqual([]);
+    expect(await warnings('b')).toEqual([
+      expect.stringContaining('b is an EIP of eth1, and what this host forwards leaves by its default route'),
+      expect.stringContaining('b is an EIP of eth1'),
+    ]);
+  });
+
   it('more NICs than there are priorities for', async () => {
     const nics = Array.from(
       { length: 21 },

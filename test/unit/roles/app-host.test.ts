@@ -199,6 +199,19 @@ describe('app host', () => {
     expect(warnings?.[0]).toContain('app_host is absent');
   });
 
+  it.each([
+    ['stay while the host is a gateway too', ['nat-gateway'], {}, ['172.31.0.15/24']],
+    ['go where it is none any more', ['nat_gateway'], { nat_gateway: { state: 'absent' } }, []],
+    ['go where it never was one', [], {}, []],
+  ])('absent: addresses that the role added %s', (_what, groups, over, addresses) => {
+    const context = contextOf({ app_host: { state: 'absent' }, ...over });
+    const host = { ...context.host, groups: [...context.host.groups, ...groups] };
+    const eth1 = appHost()
+      .build({ ...context, host })
+      .resources.find(({ id }) => id === 'addresses:eth1');
+    expect(JSON.parse(eth1?.declared ?? '{}')).toMatchObject({ nic: 'eth1', addresses });
+  });
+
   it('a host that is a gateway too: nothing is declared twice and differently', () => {
     const both = contextOf({
       egress: [WEB_B],
