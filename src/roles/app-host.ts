@@ -1,13 +1,15 @@
 import type { RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
-import { policyRouting, secondaryAddresses, sysctl, toBaseline } from '../resources/index.ts';
+import { policyRouting, sysctl, toBaseline } from '../resources/index.ts';
+import { declaredAt } from './declared-at.ts';
 import { defineRole } from './define.ts';
 import { egressBridges } from './egress-bridges.ts';
 import { dockerEgress, dockerEgressTakenAway } from './docker-egress.ts';
 import { egressProofs } from './egress-proofs.ts';
 import { egressRules } from './egress-translation.ts';
 import { egressRouting } from './egress-ways.ts';
-import { alsoIs } from './other-roles.ts';
+import { nicAddresses } from './nic-addresses.ts';
+import { alsoIs, forwardsBeside } from './other-roles.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables } from './variables/index.ts';
 
@@ -19,10 +21,9 @@ const NAME = 'app-host';
  * arp_ignore and arp_announce). Loose rp_filter takes a packet by any NIC that its source could be reached by: the
  * kernel uses the greater one of `all` and the NIC's own, so 2 holds whatever `all` is.
  */
-function kernelParameters({ nics, egress = [] }: HostVariables): Record<string, number> {
+function kernelParameters({ nics }: HostVariables, forwards: boolean): Record<string, number> {
   const values = { rp_filter: 2, arp_ignore: 1, arp_announce: 2 };
   // First: it sets others anew (ip-sysctl.rst). By file, before dockerd does it, which would close the chain FORWARD too.
-  const forwards = egress.some(({ scheme }) => scheme === 'docker');
   return Object.fromEntries([
     ...(forwards ? [['net.ipv4.ip_forward', 1] as const] : []),
     ...Object.keys(nics ?? {}).flatMap((name) =>
@@ -35,16 +36,8 @@ function kernelParameters({ nics, egress = [] }: HostVariables): Record<string, 
   ]);
 }
 
-/** The NICs as declared: the primary address asserted, the others added. */
-const addresses = ({ nics }: HostVariables): Resource[] =>
-  Object.entries(nics ?? {}).map(([nic, { address, secondary, mac }]) =>
-    secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
-  );
-
-const addressesTakenAway = (vars: HostVariables, context: RoleContext): Resource[] =>
-  alsoIs('nat-gateway', context)
-    ? addresses(vars)
-    : Object.keys(vars.nics ?? {}).map((nic) => secondaryAddresses({ nic, primary: null, addresses: [] }));
+const usesDocker = ({ egress = [] }: HostVariables): boolean =>
+  egress.some(({ scheme }) => scheme === 'docker');
 
 /** Everything as it was before the role came, the newest first. What has a name of ours was not there before, and goes. */
 const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
@@ -52,8 +45,14 @@ const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
   ...egressRules(vars, true, context).toReversed(),
   policyRouting({ nics: [], sources: [], users: [] }),
   ...egressBridges(vars, true, context).toReversed(),
-  toBaseline(sysctl({ name: NAME, values: kernelParameters(vars), content: null })),
-  ...addressesTakenAway(vars, context).toReversed(),
+  toBaseline(
+    sysctl({
+      name: NAME,
+      values: kernelParameters(vars, usesDocker(vars) && !forwardsBeside(NAME, context)),
+      content: null,
+    }),
+  ),
+  ...nicAddresses(vars, context, !alsoIs('nat-gateway', context)).toReversed(),
 ];
 
 /**
@@ -64,17 +63,20 @@ export const appHost = defineRole<HostVariables>(NAME, (context: RoleContext, op
   const vars = roleVariables(context, options);
   if (vars.app_host?.state === 'absent') {
     const message = `${context.host.name}: app_host is absent: what it changed goes back to the baseline, its packages stay`;
-    return { resources: takenAway(vars, context), warnings: [message] } satisfies RoleResult;
+    const resources = declaredAt(context.host, ['app_host'], takenAway(vars, context));
+    return { resources, warnings: [message] } satisfies RoleResult;
   }
   const docker = dockerEgress(vars, context);
-  const values = kernelParameters(vars);
+  const values = kernelParameters(vars, usesDocker(vars));
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
+  const content = context.template('sysctl/drop-in.conf', { values: pairs });
+  const from = (path: string[], made: Resource[]): Resource[] => declaredAt(context.host, path, made);
   const resources: Resource[] = [
-    ...addresses(vars),
-    sysctl({ name: NAME, values, content: context.template('sysctl/drop-in.conf', { values: pairs }) }),
-    ...egressBridges(vars, false, context),
-    policyRouting(egressRouting(vars)),
-    ...egressRules(vars, false, context),
+    ...nicAddresses(vars, context, false),
+    ...from(['app_host'], [sysctl({ name: NAME, values, content })]),
+    ...from(['egress'], egressBridges(vars, false, context)),
+    ...from(['egress'], [policyRouting(egressRouting(vars))]),
+    ...from(['egress'], egressRules(vars, false, context)),
     // Last: what runs in containers finds its way already there.
     ...docker.resources,
   ];

@@ -7,7 +7,6 @@ import {
   firewalldZone,
   onlyWhere,
   packageInstalled,
-  secondaryAddresses,
   service,
   sysctl,
   toBaseline,
@@ -16,13 +15,16 @@ import { bandwidthResources } from './bandwidth.ts';
 import { conntrack, conntrackTakenAway } from './conntrack.ts';
 import { declaredAt } from './declared-at.ts';
 import { defineRole } from './define.ts';
-import { alsoIs } from './other-roles.ts';
+import { nicAddresses } from './nic-addresses.ts';
+import { alsoIs, forwardsBeside } from './other-roles.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
 import { natProofs } from './nat-proofs.ts';
 import { declaredSources, natRules } from './nat-rules.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables, Zone } from './variables/index.ts';
+
+const FORWARDING = 'net.ipv4.ip_forward';
 
 /**
  * Forwarding, and no ICMP redirects: a one-armed gateway would tell its clients to go around it. Redirects stop only
@@ -33,7 +35,7 @@ function kernelParameters({ nics }: HostVariables): Record<string, number> {
   const interfaces = ['all', 'default', ...Object.keys(nics ?? {})];
   // A dot in an interface's name is written as a slash (sysctl.d(5)).
   const quiet = interfaces.map((name) => [`net.ipv4.conf.${name.replaceAll('.', '/')}.send_redirects`, 0]);
-  return Object.fromEntries([['net.ipv4.ip_forward', 1], ...quiet]) as Record<string, number>;
+  return Object.fromEntries([[FORWARDING, 1], ...quiet]) as Record<string, number>;
 }
 
 const HAS_FIREWALLD = 'command -v firewalld >/dev/null';
@@ -97,20 +99,6 @@ function zones(vars: HostVariables, { host, template }: RoleContext): Resource[]
   });
 }
 
-/** The NICs as declared: the primary address asserted, the others added. */
-const addresses = ({ nics }: HostVariables, { host }: RoleContext, absent: boolean): Resource[] =>
-  Object.entries(nics ?? {}).flatMap(([nic, { address, secondary, mac }]) =>
-    declaredAt(
-      host,
-      ['nics', nic],
-      [
-        absent
-          ? secondaryAddresses({ nic, primary: null, addresses: [] })
-          : secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
-      ],
-    ),
-  );
-
 /**
  * firewalld with its zones, where the inventory declares any or lets it translate; where it only happens to run on the
  * host, just the policy without which it would reject what is forwarded.
@@ -158,14 +146,16 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
     declared.length === 0
       ? [onlyWhere(HAS_FIREWALLD, policy)]
       : [...declared, policy, service({ name: 'firewalld', running: false, enabled: false })];
+  const { [FORWARDING]: forwarding = 1, ...others } = kernelParameters(vars);
+  const values = forwardsBeside('nat-gateway', context) ? others : { [FORWARDING]: forwarding, ...others };
   return [
-    toBaseline(sysctl({ name: 'nat-gateway', values: kernelParameters(vars), content: null })),
+    toBaseline(sysctl({ name: 'nat-gateway', values, content: null })),
     ...bandwidthResources({ ...vars, bandwidth: [], eips: {} }, context).toReversed(),
     ...conntrackTakenAway(vars),
     besideDocker(vars, true),
     ...natByRules(vars, true, context).toReversed(),
     ...made.toReversed().map(toBaseline),
-    ...addresses(vars, context, !alsoIs('app-host', context)).toReversed(),
+    ...nicAddresses(vars, context, !alsoIs('app-host', context)).toReversed(),
   ];
 }
 
@@ -187,7 +177,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const from = (path: string[], made: Resource[]): Resource[] => declaredAt(context.host, path, made);
   const resources: Resource[] = [
-    ...addresses(vars, context, false),
+    ...nicAddresses(vars, context, false),
     ...from(['firewall'], firewalld(vars, context)),
     ...from(['nat'], natByRules(vars, byFirewalld(vars), context)),
     ...from(['nat'], [besideDocker(vars, false)]),

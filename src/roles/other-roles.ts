@@ -13,3 +13,17 @@ const stateOf = (value: unknown): unknown =>
 export const alsoIs = (role: RoleName, { host, vars }: Pick<RoleContext, 'host' | 'vars'>): boolean =>
   host.groups.some((group) => group.replaceAll('_', '-') === role) &&
   stateOf(vars[role.replaceAll('-', '_')]) !== 'absent';
+
+/** Whether a role, where a host has it, needs forwarding. */
+const FORWARDS: Readonly<Record<RoleName, (vars: RoleContext['vars']) => boolean>> = {
+  'nat-gateway': () => true,
+  'app-host': ({ egress }) =>
+    Array.isArray(egress) && egress.some((entry: { scheme?: unknown }) => entry.scheme === 'docker'),
+  'load-balancer': () => true,
+};
+
+/** Whether a role that goes leaves forwarding to another one of the same host. */
+export const forwardsBeside = (role: RoleName, context: Pick<RoleContext, 'host' | 'vars'>): boolean =>
+  (Object.keys(FORWARDS) as RoleName[]).some(
+    (other) => other !== role && alsoIs(other, context) && FORWARDS[other](context.vars),
+  );

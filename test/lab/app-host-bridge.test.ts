@@ -14,7 +14,7 @@ const BRIDGES = { a: '172.19.0.100', b: '172.19.0.101', c: '172.19.0.102' };
 const ENTRIES = `
             - { name: web-a, nic: eth0, scheme: bridge, bridge: br-eip1, address: ${BRIDGES.a}, publish: ['${PORT}:${PORT}'] }
             - { name: web-b, nic: eth1, scheme: bridge, bridge: br-eip2, address: ${BRIDGES.b}, publish: ['${PORT}:${PORT}', '8092:8092'], users: [www-data] }
-            - { name: web-c, nic: eth1, eip: c, scheme: bridge, bridge: br-eip3, address: ${BRIDGES.c}, publish: ['8091:${PORT}'], users: [games] }`;
+            - { name: web-c, nic: eth1, eip: c, scheme: bridge, bridge: br-eip3, address: ${BRIDGES.c}, publish: ['${PORT}:${PORT}'], users: [games] }`;
 
 /** br-eip1 has an app that binds, br-eip2 and br-eip3 one that does not, and br-eip2 one of a user that nobody declared. */
 const APPS = [
@@ -23,7 +23,7 @@ const APPS = [
   { name: 'app-c', listen: BRIDGES.c, port: PORT, user: 'games' },
   { name: 'app-nobody', listen: BRIDGES.b, port: 8092 },
 ];
-const URLS = [...EIP_URLS, `http://${C.eip}:8091/`];
+const URLS = [...EIP_URLS, `http://${C.eip}:${PORT}/`];
 
 labSupport('an app host with bridges, beside firewalld and Docker', () => {
   let lab: AppHostLab;

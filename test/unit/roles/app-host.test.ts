@@ -29,6 +29,11 @@ const WEB_B = {
 };
 const CRAWLER = { name: 'crawler', nic: 'eth1', eip: 'c', scheme: 'bind', users: ['crawler', 1001] };
 
+const DOCKER = {
+  ...{ name: 'web-a', nic: 'eth0', scheme: 'docker', network: { name: 'n', subnet: '172.20.0.0/16' } },
+  containers: [{ name: 'web-a', image: 'eip', ip: '172.20.0.9' }],
+};
+
 function contextOf(over: object): RoleContext {
   const vars: Record<string, unknown> = { ...SEED, ...over };
   const host: Host = {
@@ -210,6 +215,19 @@ describe('app host', () => {
       .build({ ...context, host })
       .resources.find(({ id }) => id === 'addresses:eth1');
     expect(JSON.parse(eth1?.declared ?? '{}')).toMatchObject({ nic: 'eth1', addresses });
+  });
+
+  it.each([
+    ['stays with a gateway that goes, while containers need it', { egress: [DOCKER] }, false],
+    ['goes with a gateway that goes, where nobody else needs it', { egress: [WEB_B] }, true],
+  ])('forwarding %s', (_what, over, asked) => {
+    const context = contextOf({ nat_gateway: { state: 'absent' }, ...over });
+    const host = { ...context.host, groups: [...context.host.groups, 'nat-gateway'] };
+    const parameters = natGateway()
+      .build({ ...context, host })
+      .resources.find(({ id }) => id === 'sysctl:nat-gateway');
+    expect(parameters?.probe.includes('/proc/sys/net/ipv4/ip_forward')).toBe(asked);
+    expect(parameters?.probe).toContain('send_redirects');
   });
 
   it('a host that is a gateway too: nothing is declared twice and differently', () => {
