@@ -1,7 +1,9 @@
+import { ProvisionError } from '../model/error.ts';
+import type { Host } from '../model/host.ts';
 import type { RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
 import { policyRouting, sysctl, toBaseline } from '../resources/index.ts';
-import { declaredAt } from './declared-at.ts';
+import { declaredAt, placeOf } from './declared-at.ts';
 import { defineRole } from './define.ts';
 import { egressBridges } from './egress-bridges.ts';
 import { dockerEgress, dockerEgressTakenAway } from './docker-egress.ts';
@@ -55,6 +57,14 @@ const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
   ...nicAddresses(vars, context, !alsoIs('nat-gateway', context)).toReversed(),
 ];
 
+function refuseWithoutNics({ nics }: HostVariables, host: Host): void {
+  if (Object.keys(nics ?? {}).length > 0) return;
+  throw new ProvisionError('inventory', `${host.name}: an app host needs nics.`, {
+    place: placeOf(host, ['nics']),
+    hint: 'Declare nics: with the network and address of each, and the gateway of each under networks:.',
+  });
+}
+
 /**
  * A host with several NICs (rows D1, D2, D3): what enters by a NIC leaves by that NIC, and each declared app leaves by
  * the NIC it belongs to, with that NIC's public address.
@@ -66,6 +76,7 @@ export const appHost = defineRole<HostVariables>(NAME, (context: RoleContext, op
     const resources = declaredAt(context.host, ['app_host'], takenAway(vars, context));
     return { resources, warnings: [message] } satisfies RoleResult;
   }
+  refuseWithoutNics(vars, context.host);
   const docker = dockerEgress(vars, context);
   const values = kernelParameters(vars, usesDocker(vars));
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));

@@ -79,6 +79,10 @@ describe('app host', () => {
     );
   });
 
+  it('is refused without NICs', () => {
+    expect(() => build({ nics: undefined, eips: {} })).toThrow('app1: an app host needs nics.');
+  });
+
   it('has loose rp_filter and no ARP for other NICs, on each NIC', () => {
     const file = build()
       .resources.find(({ id }) => id === 'sysctl:app-host')
