@@ -157,3 +157,16 @@ docker_id() {
 /** The path of a thing of that name, for those functions. */
 export const dockerPath = (kind: 'containers' | 'networks' | 'images', name: string): string =>
   `/${kind}/${part(name)}`;
+
+const BACK = '/run/provision/docker-back.sh';
+
+/**
+ * Shell text for the way back after a reboot in the middle: so early in a boot there is no Docker yet. What has to be done
+ * is put down, in order, for a unit that waits for Docker; when it comes up that late it is not started by us.
+ */
+export const onceDockerRuns = (scripts: readonly string[]): string => `mkdir -p -m 0700 /run/provision
+if [ ! -e ${BACK} ]; then
+  printf '%s\n' 'tries=0; until systemctl -q is-active docker.service; do tries=$((tries + 1)); [ "$tries" -lt 600 ] || exit 1; sleep 1; done' > ${BACK}
+  systemd-run -q --no-block --collect --unit=provision-docker-back -p After=docker.service /bin/sh -c 'sh ${BACK}; rm -f ${BACK}'
+fi
+${sh`printf '%s\n' ${scripts.map((script) => `( set -e\n${script}\n)`).join('\n')}`} >> ${BACK}`;

@@ -3,7 +3,15 @@ import { sameValue } from '../model/difference.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { listDifference } from './describe.ts';
-import { DOCKER_API, dockerPath, DOWN_WARNING, isDown, parseDocker, readDocker } from './docker-api.ts';
+import {
+  DOCKER_API,
+  dockerPath,
+  DOWN_WARNING,
+  isDown,
+  onceDockerRuns,
+  parseDocker,
+  readDocker,
+} from './docker-api.ts';
 import type { DockerReads } from './docker-api.ts';
 import {
   containerBody,
@@ -123,7 +131,10 @@ function swap(way: Way, props: DockerContainerProps): string {
 }
 
 function transition(way: Way, props: DockerContainerProps): Transition {
-  if (!inPlace(way)) return { steps: [swap(way, props)], settled: [throwAway(props.name)] };
+  if (!inPlace(way)) {
+    const [script, settled] = [swap(way, props), throwAway(props.name)];
+    return { steps: [script], settled: [settled], atBoot: [onceDockerRuns([script, settled])] };
+  }
   const gone = `there is no container ${props.name}: start Docker there (systemctl start docker), and run again`;
   // Going back, one that is not there was not there before either.
   const isDeclared = !way.to.found && way.to.live?.['state'] !== DOWN;
@@ -134,7 +145,7 @@ function transition(way: Way, props: DockerContainerProps): Transition {
     isDeclared ? sh`[ -n "$one" ] || { echo ${gone} >&2; exit 1; }` : '[ -n "$one" ] || exit 0',
     ...stand(way.to),
   ];
-  return { steps: [script.join('\n')] };
+  return { steps: [script.join('\n')], atBoot: [onceDockerRuns([script.join('\n')])] };
 }
 
 /** Somebody else's container of that name, at the first run there: nobody said that it may go. */

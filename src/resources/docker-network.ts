@@ -4,7 +4,15 @@ import type { FieldDifference, Resource, Surroundings, Transition } from '../mod
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { listDifference } from './describe.ts';
-import { DOCKER_API, dockerPath, DOWN_WARNING, isDown, parseDocker, readDocker } from './docker-api.ts';
+import {
+  DOCKER_API,
+  dockerPath,
+  DOWN_WARNING,
+  isDown,
+  onceDockerRuns,
+  parseDocker,
+  readDocker,
+} from './docker-api.ts';
 import type { DockerReads } from './docker-api.ts';
 import { recordOf, textOf } from './docker-json.ts';
 import type { Json } from './docker-json.ts';
@@ -116,7 +124,7 @@ function transition({ from, to }: Way, props: DockerNetworkProps): Transition {
     sh`if [ -n "$was" ] && [ "$was" != ${to.found?.id ?? ''} ]; then docker_api DELETE "/networks/$was"; was=; fi`,
     ...(to.live === null ? [] : [create, ...on]),
   ];
-  return { steps: [script.join('\n')] };
+  return { steps: [script.join('\n')], atBoot: [onceDockerRuns([script.join('\n')])] };
 }
 
 const inWords = ({ name, address }: Attached): string => (address === '' ? name : `${name} (${address})`);

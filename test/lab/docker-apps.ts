@@ -42,12 +42,9 @@ export const withEntries =
   (entries: readonly DockerEntry[], more = '') =>
   (hosts: string): string => {
     const egress = entries.map((entry) => ({ scheme: 'docker', ...entry }));
-    const text = hosts
+    const found = /^ {10}egress:[\s\S]*?(?=^ {4}\S)/m;
+    if (!found.test(hosts)) throw new Error('app1 of the inventory has no egress to replace');
+    return hosts
       .replace(/^ {10}app_host:.*\n/m, '')
-      .replace(
-        /^ {10}egress:[\s\S]*?(?=^ {4}\S)/m,
-        () => `          egress: ${JSON.stringify(egress)}\n${more}`,
-      );
-    if (text === hosts) throw new Error('app1 of the inventory has no egress to replace');
-    return text;
+      .replace(found, () => `          egress: ${JSON.stringify(egress)}\n${more}`);
   };

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { ProbeOutput, Resource, ResourceChange, Surroundings } from '../../../src/model/resource.ts';
 import { dockerContainer, dockerImage, dockerNetwork, toBaseline } from '../../../src/resources/index.ts';
@@ -268,6 +269,27 @@ describe('a container', () => {
     const gone = toBaseline(webB()).plan(capture('running'), facts, { baseline: never });
     expect(gone?.changes[0]?.action).toBe('delete');
     expect(gone?.apply.steps[0]).not.toContain('/containers/create');
+  });
+});
+
+describe('after a reboot in the middle', () => {
+  it('the way back waits for Docker, in order, and throws away what it does not need', () => {
+    const root = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
+    const changes = [plan(webB(), capture('drifted')), plan(network({ a: 'b' }), capture('drifted'))];
+    const atBoot = changes.flatMap(({ revert }) => revert.atBoot ?? []).join('\n');
+    const asked = `systemd-run() { echo "unit: $*"; }\n${atBoot}`.replaceAll('/run/provision', root);
+    const printed = execFileSync('dash', ['-ec', asked], { encoding: 'utf8' });
+    expect(printed).toMatch(
+      /^unit: -q --no-block --collect --unit=provision-docker-back -p After=docker\.service .*\n$/,
+    );
+    const script = readFileSync(`${root}/docker-back.sh`, 'utf8');
+    const at = (text: string): number => script.indexOf(text);
+    expect(at('is-active docker.service')).toBeLessThan(at('set_aside "$now"'));
+    expect(at('set_aside "$now"')).toBeLessThan(at('docker_api DELETE "/containers/$id?force=1"'));
+    expect(at('docker_api DELETE "/containers/$id?force=1"')).toBeLessThan(
+      at('docker_api POST /networks/create'),
+    );
+    expect(() => execFileSync('dash', ['-n', `${root}/docker-back.sh`])).not.toThrow();
   });
 });
 
