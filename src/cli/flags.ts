@@ -88,7 +88,10 @@ export const maxFailOption = (): Option =>
 
 /** `--report`, whose names say the form. */
 export const reportOption = (what: string): Option =>
-  new Option('--report <file>', `${what} (.json .xml .md .ndjson)`).argParser(collect).default([]);
+  new Option('--report <file>', `${what} (.json .html .md .xml .ndjson)`).argParser(collect).default([]);
 
 export const annotationsOption = (): Option =>
   new Option('--annotations <for>', 'mark inventory lines').choices(['github', 'off']);
+
+export const graphFormatOption = (): Option =>
+  new Option('--format <form>', 'the form').choices(['svg', 'mermaid', 'html']).default('svg');

@@ -5,6 +5,7 @@ import * as flag from './flags.ts';
 import { examples } from './help.ts';
 import type { ImportFlags } from './import.ts';
 import type { InventoryFlags } from './inventory.ts';
+import type { GraphFlags } from './inventory-graph.ts';
 import type { LoadFlags } from './load-inventory.ts';
 import type { RenderFlags } from './render.ts';
 
@@ -68,7 +69,7 @@ export function addRenderCommand(root: Command): void {
 export function addInventoryCommand(root: Command): void {
   const inventory = root
     .command('inventory')
-    .usage('list|host|blame -i INVENTORY')
+    .usage('list|host|blame|graph -i INVENTORY')
     .summary('show hosts, their variables, where a value is from')
     .description('Shows what an inventory says.')
     .addHelpText(
@@ -117,6 +118,19 @@ export function addInventoryCommand(root: Command): void {
     .action(async (name: string | undefined, flags: InventoryFlags) => {
       const { blame } = await import('./inventory-blame.ts');
       process.exitCode = await blame(name, flags);
+    });
+  inventory
+    .command('graph')
+    .usage('-i INVENTORY [flags]')
+    .description('Draws the network of an inventory, as a report draws it.')
+    .addOption(flag.inventoryOption())
+    .addOption(flag.limitOption())
+    .addOption(flag.extraVarsOption())
+    .addOption(flag.graphFormatOption())
+    .addHelpText('after', examples('provision inventory graph -i inventory/prod --format html > prod.html'))
+    .action(async (flags: GraphFlags) => {
+      const { graphInventory } = await import('./inventory-graph.ts');
+      process.exitCode = await graphInventory(flags);
     });
 }
 

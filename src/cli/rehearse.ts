@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { ERROR_EXIT_CODES, problemsOf, ProvisionError } from '../model/error.ts';
 import type { Emit } from '../model/event.ts';
 import type { Inventory } from '../model/host.ts';
+import type { Report } from '../model/report.ts';
 import { run } from '../engine/run.ts';
 import type { RunResult } from '../engine/run.ts';
 import type { Compiled } from '../engine/compile.ts';
@@ -39,6 +40,7 @@ interface Rehearsal {
   /** One whole run of the playbook in the lab; `check` = plan only. `listen` hears it besides the screen. */
   readonly play: (check: boolean, listen?: Emit) => Promise<RunResult>;
   readonly reports: readonly string[];
+  readonly inventory: Inventory;
 }
 
 const colours = coloursFor(process.stderr, process.env);
@@ -73,7 +75,7 @@ const broken = ({ hosts }: RunResult): string =>
     ),
   ].join('; ');
 
-function firstRun({ play, reports: files }: Rehearsal): Stage {
+function firstRun({ play, reports: files, inventory }: Rehearsal): Stage {
   return {
     name: 'first run',
     act: async () => {
@@ -81,14 +83,15 @@ function firstRun({ play, reports: files }: Rehearsal): Stage {
       const startedAt = new Date().toISOString();
       const result = await play(false, reports.emit);
       const { runId, hosts, exitCode } = result;
-      await reports.write({
+      const report: Report = {
         schemaVersion: 1,
         runId,
         startedAt,
         argv: shownArgv(process.argv.slice(2)),
         exitCode,
         hosts,
-      });
+      };
+      await reports.write(report, inventory);
       demand(result.exitCode === 0, `The first run ended ${result.exitCode}: ${broken(result)}`);
       const opened = result.hosts.flatMap((host) =>
         host.checks.filter((c) => c.status === 'pass' && c.baseline === 'fail'),
@@ -219,6 +222,7 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
         );
       },
       reports: flags.report,
+      inventory: loaded.inventory,
     };
     const stages = [
       firstRun(rehearsal),

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Emit } from '../model/event.ts';
 import { ProvisionError } from '../model/error.ts';
+import type { Inventory } from '../model/host.ts';
 import type { Report } from '../model/report.ts';
 import { writePrivately } from '../reporters/json.ts';
 import { eventFile } from '../reporters/ndjson.ts';
@@ -10,11 +11,19 @@ import type { RunRecord } from '../reporters/record.ts';
 import { obstacleAt } from './plan-file.ts';
 
 /** What a name ends with → the text of the report. Loaded only where it is asked for. */
-const FORMATS: Readonly<Record<string, (record: RunRecord) => Promise<string>>> = {
-  '.json': async ({ report }) => (await import('../reporters/json.ts')).jsonReport(report),
-  '.xml': async (record) => (await import('../reporters/junit.ts')).junitReport(record),
-  '.md': async (record) => (await import('../reporters/markdown.ts')).markdownReport(record),
-};
+const FORMATS: Readonly<Record<string, (record: RunRecord, inventory: Inventory | null) => Promise<string>>> =
+  {
+    '.json': async ({ report }) => (await import('../reporters/json.ts')).jsonReport(report),
+    '.xml': async (record) => (await import('../reporters/junit.ts')).junitReport(record),
+    '.html': async (record, inventory) => {
+      const [{ htmlReport }, { topologyOf }] = await Promise.all([
+        import('../reporters/html/page.ts'),
+        import('../inventory/topology/index.ts'),
+      ]);
+      return htmlReport(record, inventory && topologyOf(inventory));
+    },
+    '.md': async (record) => (await import('../reporters/markdown.ts')).markdownReport(record),
+  };
 /** Written line by line, as things happen. */
 const EVENTS = '.ndjson';
 const KNOWN = [...Object.keys(FORMATS), EVENTS];
@@ -39,8 +48,11 @@ export function checkReports(files: readonly string[]): void {
 export interface Reports {
   /** Hears the run. Never throws: a full disk here must not end a run that is changing hosts. */
   readonly emit: Emit;
-  /** Writes them all, whatever became of the run. False = one could not be written, and that was said. */
-  write(report: Report): Promise<boolean>;
+  /**
+   * Writes them all, whatever became of the run; `inventory` = null where it could not be read. False = one could not be
+   * written, and that was said.
+   */
+  write(report: Report, inventory: Inventory | null): Promise<boolean>;
 }
 
 export interface ReportFlags {
@@ -81,13 +93,13 @@ export function openReports({ report: files, annotations }: ReportFlags, env: En
       record.emit(event);
       for (const [file, stream] of streams) attempt(file, () => stream.emit(event));
     },
-    async write(report) {
+    async write(report, inventory) {
       for (const [file, stream] of streams) attempt(file, () => stream.end(report));
       const done = record.record(report);
       for (const file of writable) {
         const text = FORMATS[formatOf(file)];
         if (text)
-          await text(done)
+          await text(done, inventory)
             .then((made) => writePrivately(file, made))
             .catch((error: unknown) => failed(file, error));
       }

@@ -1,4 +1,5 @@
 import { problemsOf } from '../model/error.ts';
+import type { Inventory } from '../model/host.ts';
 import type { SavedPlan } from '../model/plan.ts';
 import type { Emit } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
@@ -88,6 +89,7 @@ export async function runPlaybook(
   const reports = openReports(flags, process.env);
   let result: RunResult | null = null;
   let thrown: unknown = null;
+  let known: Inventory | null = null;
   let exitCode: number;
   try {
     checkFlags(flags);
@@ -98,6 +100,7 @@ export async function runPlaybook(
     const loaded = await load(playbook, flags, serial);
     const compiled = flags.onlyChecks ? onlyChecks(loaded.compiled) : loaded.compiled;
     const { inventory } = loaded;
+    known = inventory;
     const targets = targetsOf(inventory, await becomePassword(flags));
     const transports = await transportsFor(inventory, flags);
     const places = placesOnHosts(process.env);
@@ -137,6 +140,6 @@ export async function runPlaybook(
     hosts: result?.hosts ?? [],
     ...(errors.length > 0 ? { errors } : {}),
   };
-  const written = await reports.write(report);
+  const written = await reports.write(report, known);
   return written || exitCode !== 0 ? exitCode : 1;
 }

@@ -38,6 +38,8 @@ export interface Config {
   readonly verbose?: number;
   readonly quiet?: boolean;
   readonly json?: boolean;
+  /** For `provision inventory graph`. */
+  readonly format?: 'svg' | 'mermaid' | 'html';
   /** These three for `provision rehearse`. */
   readonly quick?: boolean;
   readonly keep?: boolean;

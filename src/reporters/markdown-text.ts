@@ -1,11 +1,4 @@
-import { oneLine } from './printable.ts';
-
-/** Characters that make a text look like another one: direction marks and what has no width. */
-const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/gu;
-
-/** On one line, with everything that would not be seen spelt out. */
-export const visible = (text: string): string =>
-  oneLine(text).replaceAll(INVISIBLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+import { visible } from './visible.ts';
 
 /**
  * Somebody else's text between Markdown: all ASCII punctuation may stand behind a backslash (CommonMark 2.4). GitHub

@@ -28,7 +28,7 @@ function troubleLines(troubles: readonly Trouble[]): string[] {
     const where = place
       ? ` (${code([place.file, place.line].filter((part) => part !== undefined).join(':'))})`
       : '';
-    const who = host === null || what.startsWith(`${host}: `) ? '' : `**${said(host)}**: `;
+    const who = host === null || what.startsWith(host) ? '' : `**${said(host)}**: `;
     return [`- ${who}${said(what)}${where}`, ...(next === '' ? [] : [`  **Next:** ${said(next)}`])];
   });
   return ['', '### What to do', '', ...lines, ...more(troubles.length - MOST_TROUBLES, 'problems')];

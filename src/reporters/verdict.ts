@@ -105,18 +105,34 @@ const placeOf = ({ file, line, column }: Partial<Place>): { place?: Place } =>
         place: { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) },
       };
 
-function troubleOfCheck(result: CheckResult): Trouble {
-  const { from, name, expected, got, status } = result;
-  const unproven = status === 'unproven';
-  return {
-    host: from,
-    what: unproven ? `${name}: could not be asked: ${got}` : `${name}: expected ${expected}, got ${got}`,
-    next: unproven
-      ? `Make ${from} able to ask, and run again.`
-      : 'Follow the packet: docs/troubleshooting.md.',
-    mood: 'failed',
-    ...placeOf(result),
-  };
+/** Checks that fail for the same reason are one trouble: of many hosts behind one gateway only the first are named. */
+function troublesOfChecks(results: readonly CheckResult[]): Trouble[] {
+  const alike = new Map<string, CheckResult[]>();
+  for (const result of results) {
+    const { kind, expected, got, status, hint } = result;
+    const key = JSON.stringify([status, hint ? hint.sentence : [kind, expected, got]]);
+    alike.set(key, [...(alike.get(key) ?? []), result]);
+  }
+  return [...alike.values()].flatMap((list) => {
+    const [first] = list;
+    if (!first) return [];
+    const { from, name, expected, got, status, hint } = first;
+    const unproven = status === 'unproven';
+    const who = list.length === 1 ? name : `${list.length} checks: ${namesOf(list.map((one) => one.name))}`;
+    const expectations = new Set(list.map((one) => one.expected));
+    const seen = expectations.size === 1 ? `expected ${expected}, got ${got}` : `got ${got}`;
+    return [
+      {
+        host: list.length === 1 ? from : null,
+        what: unproven ? `${who}: could not be asked: ${got}` : `${who}: ${seen}`,
+        next: unproven
+          ? `Make ${from} able to ask, and run again.`
+          : (hint?.sentence ?? 'Follow the packet: docs/troubleshooting.md.'),
+        mood: 'failed',
+        ...placeOf(first),
+      },
+    ];
+  });
 }
 
 /** Everything that needs eyes, the worst first. Checks that merely say how things are before a change are not among it. */
@@ -138,6 +154,6 @@ export function troublesOf({ report, check }: RunRecord): Trouble[] {
   return [
     ...errors.map((error) => ofError(null, error, 'failed')),
     ...ofHosts,
-    ...checks.map(troubleOfCheck),
+    ...troublesOfChecks(checks),
   ].toSorted((a, b) => Number(b.mood === 'person') - Number(a.mood === 'person'));
 }

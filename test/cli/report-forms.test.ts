@@ -9,7 +9,7 @@ import { MARKS, playbookOf, projectFor, readReport } from './project.ts';
 import type { Project } from './project.ts';
 
 const network = fakeNetwork();
-const FORMS = ['json', 'ndjson', 'xml', 'md'] as const;
+const FORMS = ['json', 'ndjson', 'xml', 'md', 'html'] as const;
 type Form = (typeof FORMS)[number];
 const isEvent = new Ajv2020({ strict: false, allErrors: true }).compile(eventSchema);
 
@@ -127,6 +127,11 @@ describe.each(ENDINGS)('every form of a report: $name', (ending) => {
     const [failures, errors] = ending.junit;
     expect(/<testsuites [^>]*/.exec(xml)?.[0]).toContain(`failures="${failures}" errors="${errors}"`);
     expect(text('md')).toMatch(ending.headline);
+    // The same sentence, as HTML; and the picture wherever the inventory could be read.
+    const html = text('html');
+    const [, said = ''] = ending.headline.exec(text('md'))?.[0].match(/^\*\*(.*?)\*\*/) ?? [];
+    expect(html).toContain(`<h1>${said}</h1>`);
+    expect(html).toMatch(/<a id="n\d+" class="node k-member[^"]*"/);
   });
 
   (hasXmllint ? it : it.skip)('its JUnit keeps to the schema (needs xmllint of libxml2-utils)', async () => {
