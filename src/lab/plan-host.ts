@@ -1,4 +1,6 @@
 import type { Host } from '../model/host.ts';
+import type { Release } from './image-spec.ts';
+import { readImage } from './plan-image.ts';
 import type { LabHost, LabNetwork, LabNic, LabRole } from './plan.ts';
 import { probeNic, readNics } from './plan-nic.ts';
 import { portOf, recordAt, refuse } from './plan-values.ts';
@@ -12,13 +14,18 @@ function roleOf(host: Host): LabRole {
   return inAnyGroup(host, ['nat-gateway']) ? 'gateway' : 'plain';
 }
 
-/** One host of the lab; `firstNic` is the number of its first NIC in the whole lab. */
-export function readHost(
-  host: Host,
-  index: number,
-  networks: readonly LabNetwork[],
-  firstNic: number,
-): LabHost {
+/** What a host is placed among. */
+export interface Surroundings {
+  readonly index: number;
+  /** The number of its first NIC in the whole lab. */
+  readonly firstNic: number;
+  readonly networks: readonly LabNetwork[];
+  /** What it is built of unless it says otherwise. */
+  readonly release: Release;
+}
+
+/** One host of the lab. */
+export function readHost(host: Host, { index, firstNic, networks, release }: Surroundings): LabHost {
   // Host names become namespaces, directories and configuration text.
   if (!/^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/.test(host.name) || host.name.includes('..')) {
     throw refuse(
@@ -30,15 +37,7 @@ export function readHost(
   }
   const role = roleOf(host);
   const lab = recordAt(host, ['lab'], host.vars.lab);
-  const image = lab.image ?? 'bare';
-  if (image !== 'bare' && image !== 'full') {
-    throw refuse(
-      host,
-      ['lab', 'image'],
-      '`lab.image` is neither bare nor full',
-      'Write `lab: { image: bare }` or `full`.',
-    );
-  }
+  const image = readImage(host, lab, release);
   const all = readAddresses(host, lab.addresses ?? (role === 'gateway' ? 'primary' : 'all')) === 'all';
   const nics = role === 'probe' ? [probeNic(host, firstNic)] : readNics(host, networks, firstNic, all);
   return {

@@ -2,6 +2,8 @@ import type { Host, Inventory } from '../model/host.ts';
 import { ProblemList, ProvisionError } from '../model/error.ts';
 import type { AddressRange } from '../model/ipv4.ts';
 import { formatAddress, rangesOverlap, blockRange } from '../model/ipv4.ts';
+import type { ImageSpec, Release } from './image-spec.ts';
+import { DEFAULT_RELEASE } from './image-spec.ts';
 import { readHost } from './plan-host.ts';
 import { readNetworks } from './plan-networks.ts';
 import { checkAddresses, chooseGateways } from './plan-whole.ts';
@@ -44,7 +46,7 @@ export interface LabHost {
   readonly index: number;
   readonly hostname: string;
   readonly role: LabRole;
-  readonly image: 'bare' | 'full';
+  readonly image: ImageSpec;
   readonly user: string;
   /** What the inventory connects to: `ansible_host`. */
   readonly address: string;
@@ -86,8 +88,11 @@ function chooseController(taken: readonly AddressRange[]): LabController {
   });
 }
 
-/** The lab that an inventory asks for. Throws every problem at once; each names the host and the key to write. */
-export function labPlan(inventory: Inventory): LabPlan {
+/**
+ * The lab that an inventory asks for; hosts that do not say of which release they are get this one. Throws every
+ * problem at once; each names the host and the key to write.
+ */
+export function labPlan(inventory: Inventory, release: Release = DEFAULT_RELEASE): LabPlan {
   const problems: ProvisionError[] = [];
   const attempt = <T>(read: () => T): T | null => {
     try {
@@ -102,7 +107,7 @@ export function labPlan(inventory: Inventory): LabPlan {
   const networks = attempt(() => readNetworks(inLab)) ?? [];
   let nicCount = 0;
   const readNext = (host: Host, index: number): LabHost | null => {
-    const read = attempt(() => readHost(host, index, networks, nicCount));
+    const read = attempt(() => readHost(host, { index, firstNic: nicCount, networks, release }));
     nicCount += read?.nics.length ?? 0;
     return read;
   };

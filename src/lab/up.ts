@@ -23,7 +23,10 @@ export async function buildLab(
 ): Promise<LabState> {
   const names = labNames(id);
   requireInotify(plan.hosts.length, progress);
-  await ensureImages(new Set(plan.hosts.map((host) => host.image)), progress);
+  await ensureImages(
+    plan.hosts.map((host) => host.image),
+    progress,
+  );
   mkdirSync(names.stateDir, { recursive: true, mode: 0o700 });
   const machines: Record<string, Process> = {};
   const state = (phase: LabState['phase']): LabState => ({

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { fabricRuleset, nicRoutes, nicRules } from '../../../src/lab/fabric-rules.ts';
+import { imageName } from '../../../src/lab/image-spec.ts';
 import { labIdOf, labNames } from '../../../src/lab/names.ts';
 import { labPlan } from '../../../src/lab/plan.ts';
 import { missingPackages, requireRoot } from '../../../src/lab/requirements.ts';
@@ -27,10 +28,10 @@ describe('the plan of a lab', () => {
   const host = (name: string) => plan.hosts.find((known) => known.name === name);
 
   test('has every host with its part, its addresses and its EIPs', () => {
-    expect(plan.hosts.map(({ name, role, image, user }) => [name, role, image, user])).toEqual([
-      ['out', 'probe', 'bare', 'ops'],
-      ['gate', 'gateway', 'bare', 'ops'],
-      ['inner', 'plain', 'bare', 'ops'],
+    expect(plan.hosts.map(({ name, role, image, user }) => [name, role, imageName(image), user])).toEqual([
+      ['out', 'probe', 'debian-12 bare', 'ops'],
+      ['gate', 'gateway', 'debian-12 bare', 'ops'],
+      ['inner', 'plain', 'debian-12 bare', 'ops'],
     ]);
     expect(host('gate')?.nics[0]).toMatchObject({
       network: 'vpc-t',
