@@ -57,6 +57,7 @@ export function hostFiles(
     file('/etc/machine-id', `${randomBytes(16).toString('hex')}\n`, 0o444),
     file('/etc/ssh/ssh_host_ed25519_key', key.private, 0o600),
     file('/etc/ssh/ssh_host_ed25519_key.pub', key.public),
+    ...(host.standIn ? [file('/etc/lab-stand-in', '')] : []),
     ...(host.sshPort === 22 ? [] : [file('/etc/ssh/sshd_config.d/lab.conf', `Port ${host.sshPort}\n`)]),
     ...(host.user === 'root'
       ? []

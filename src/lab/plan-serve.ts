@@ -47,6 +47,8 @@ export interface Served {
   readonly elsewhere: ReadonlyMap<string, Elsewhere>;
 }
 
+export const NOTHING_SERVED: Served = { ofHosts: new Map(), elsewhere: new Map() };
+
 /** Where echo services listen: what DNAT entries and listeners lead to, what `lab.serve` says, and 80 on probes. */
 export function servedPorts(inventory: readonly Host[], hosts: readonly LabHost[]): Served {
   const ports = new Map(hosts.map((host) => [host.name, new Set<number>(host.role === 'probe' ? [80] : [])]));

@@ -7,7 +7,7 @@ import { DEFAULT_RELEASE } from './image-spec.ts';
 import { readHost } from './plan-host.ts';
 import { readNetworks } from './plan-networks.ts';
 import { checkAddresses, chooseGateways } from './plan-whole.ts';
-import { servedPorts } from './plan-serve.ts';
+import { NOTHING_SERVED, servedPorts } from './plan-serve.ts';
 import { standIns } from './plan-stand-ins.ts';
 
 export interface LabNetwork {
@@ -132,7 +132,7 @@ export function labPlan(inventory: Inventory, release: Release = DEFAULT_RELEASE
       }),
     );
   }
-  const ports = attempt(() => servedPorts(inLab, declared)) ?? { ofHosts: new Map(), elsewhere: new Map() };
+  const ports = attempt(() => servedPorts(inLab, declared)) ?? NOTHING_SERVED;
   const beside = standIns(ports.elsewhere, { declared, networks: found.networks, nicCount, release, notes });
   const hosts = [
     ...declared.map((host) => ({ ...host, serve: ports.ofHosts.get(host.name) ?? [] })),

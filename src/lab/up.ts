@@ -22,6 +22,7 @@ export async function buildLab(
   progress: (line: string) => void,
 ): Promise<LabState> {
   const names = labNames(id);
+  plan.notes.forEach(progress);
   requireInotify(plan.hosts.length, progress);
   await ensureImages(
     plan.hosts.map((host) => host.image),
