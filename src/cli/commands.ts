@@ -2,7 +2,7 @@ import { Argument } from 'commander';
 import type { Command } from 'commander';
 import * as flag from './flags.ts';
 import { examples } from './help.ts';
-import { labCommand } from './lab.ts';
+import { labCommand, releaseOption } from './lab.ts';
 import type { RehearseFlags } from './rehearse.ts';
 
 export function addRehearseCommand(root: Command): void {
@@ -18,6 +18,7 @@ export function addRehearseCommand(root: Command): void {
     .addOption(flag.inventoryOption())
     .addOption(flag.extraVarsOption())
     .option('--quick', 'without the reboot', false)
+    .addOption(releaseOption())
     .option('--keep', 'leave the lab up', false)
     .option('--install', 'install missing packages with apt-get (root, Debian or Ubuntu)', false)
     .addOption(flag.templatesOption())

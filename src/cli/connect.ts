@@ -2,7 +2,7 @@ import { labOf } from '../lab/index.ts';
 import type { Lab } from '../lab/index.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
-import type { Transport } from '../model/transport.ts';
+import type { Target, Transport } from '../model/transport.ts';
 import { localTransport, sshTransport } from '../transport/index.ts';
 import type { HostKeyChecking } from '../transport/index.ts';
 
@@ -18,14 +18,31 @@ export interface Transports {
   readonly controller: Transport;
 }
 
+/**
+ * The same host as the lab has it: its address, user and port there. In a rehearsal (`whole`) the keys are the lab's too, and a
+ * hop that the inventory does not describe is not there, nor needed.
+ */
+function inLab(target: Target, lab: Lab, whole: boolean): Target {
+  const host = lab.hosts.find(({ name }) => name === target.name);
+  if (host === undefined) return target;
+  const { address, user, sshPort: port } = host;
+  const keys = whole ? { privateKeyFile: undefined, hostKeys: [] } : {};
+  const hops = target.jumps.filter((hop) => !whole || lab.hosts.some(({ name }) => name === hop.name));
+  return {
+    ...target,
+    connection: { ...target.connection, address, user, port, ...keys },
+    jumps: hops.map((hop) => inLab(hop, lab, whole)),
+  };
+}
+
 /** ssh, this machine, or the lab of the inventory: each host says which by `ansible_connection`. */
 export async function transportsFor(
   inventory: Inventory,
   flags: ConnectFlags,
   given?: Lab,
 ): Promise<Transports> {
-  const inLab = [...inventory.hosts.values()].some((host) => host.connection.via === 'lab');
-  const lab = given ?? (inLab ? await labOf(inventory) : null);
+  const wantsLab = [...inventory.hosts.values()].some((host) => host.connection.via === 'lab');
+  const lab = given ?? (wantsLab ? await labOf(inventory) : null);
   const ssh = (configFile: string | undefined): Transport =>
     sshTransport({
       configFile,
@@ -38,10 +55,10 @@ export async function transportsFor(
   const transport: Transport = {
     connect: (target, signal) => {
       const { via } = target.connection;
-      if (given && overLab) return overLab.connect(target, signal);
+      if (lab && overLab && (given || via === 'lab'))
+        return overLab.connect(inLab(target, lab, given !== undefined), signal);
       if (via === 'local') return local.connect(target, signal);
       if (via === 'ssh') return overSsh.connect(target, signal);
-      if (overLab) return overLab.connect(target, signal);
       throw new ProvisionError(
         'lab-not-up',
         `${target.name} lives in the lab of this inventory, and that is not up.`,

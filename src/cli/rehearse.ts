@@ -7,6 +7,7 @@ import { run } from '../engine/run.ts';
 import type { RunResult } from '../engine/run.ts';
 import type { Compiled } from '../engine/compile.ts';
 import { labDown, labOf, labReboot, labResetCounters, labUp, labWrongSource } from '../lab/index.ts';
+import type { Release } from '../lab/image-spec.ts';
 import type { Lab } from '../lab/index.ts';
 import { coloursFor } from '../reporters/colour.ts';
 import { transportsFor } from './connect.ts';
@@ -24,6 +25,7 @@ export interface RehearseFlags extends LoadFlags {
   readonly quick: boolean;
   readonly keep: boolean;
   readonly install: boolean;
+  readonly release?: Release;
   readonly report: readonly string[];
   readonly verbose: number;
 }
@@ -181,12 +183,16 @@ async function perform(stages: readonly Stage[], stopped: () => boolean): Promis
 }
 
 /** The rehearsal's own lab is always fresh: what an earlier one left behind would be no proof. */
-async function freshLab(inventory: Inventory, install: boolean): Promise<Lab> {
+async function freshLab(inventory: Inventory, { install, release }: RehearseFlags): Promise<Lab> {
   if (await labOf(inventory)) {
     say('a lab of this inventory is up: it is taken down first');
     await labDown(inventory);
   }
-  return labUp(inventory, { install, progress: (line) => say(`  ${line}`) });
+  return labUp(inventory, {
+    install,
+    ...(release === undefined ? {} : { release }),
+    progress: (line) => say(`  ${line}`),
+  });
 }
 
 /** Builds the inventory on this machine, runs the playbook there as in earnest, and says what it saw. */
@@ -200,7 +206,7 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
     inventory = loaded.inventory;
     say(colours.bold(`rehearsal of ${playbook}`));
     labStarted = true;
-    const lab = await freshLab(inventory, flags.install);
+    const lab = await freshLab(inventory, flags);
     await labResetCounters(lab);
     const targets = targetsOf(inventory);
     const { compiled } = loaded;

@@ -6,6 +6,7 @@ use warnings;
 use Socket;
 $SIG{PIPE} = 'IGNORE';
 my $port = shift // 80;
+my $stands_in = -e '/etc/lab-stand-in';
 my $hostname = do { open my $file, '<', '/etc/hostname' or die; my $line = <$file>; chomp $line; $line };
 socket(my $server, PF_INET, SOCK_STREAM, getprotobyname('tcp') // 6) or die "socket: $!";
 setsockopt($server, SOL_SOCKET, SO_REUSEADDR, pack('l', 1)) or die "setsockopt: $!";
@@ -15,6 +16,8 @@ while (1) {
   my $peer = accept(my $client, $server) or next;
   my ($peer_port, $peer_address) = sockaddr_in($peer);
   my $address = inet_ntoa($peer_address);
+  # A stand-in is as many servers as it has addresses.
+  $hostname = inet_ntoa((sockaddr_in(getsockname($client)))[1]) if $stands_in;
   # A caller that says nothing must not stop the others.
   setsockopt($client, SOL_SOCKET, SO_RCVTIMEO, pack('l!l!', 1, 0));
   my $request = '';

@@ -50,6 +50,12 @@ type Setting = { readonly data: unknown };
 
 const lists = (value: unknown): string[] => (Array.isArray(value) ? value.map(String).toSorted() : []);
 
+/** Rich rules in the words of firewalld 1 and later: 0.9 (Debian 11) writes a destination's NOT in small letters. */
+const richRules = (value: unknown): string[] =>
+  lists(value)
+    .map((rule) => rule.replace(/( destination) not (address=)/, '$1 NOT $2'))
+    .toSorted();
+
 const tuples = (value: unknown, print: (parts: readonly string[]) => string): string[] =>
   Array.isArray(value)
     ? value.map((parts: unknown) => print(Array.isArray(parts) ? parts.map(String) : [])).toSorted()
@@ -69,7 +75,7 @@ const READERS: Readonly<Record<string, (value: unknown) => FieldValue>> = {
   icmp_blocks: lists,
   masquerade: (value) => value === true,
   forward_ports: (value) => tuples(value, forwardPort),
-  rules: lists,
+  rules: richRules,
   forward: (value) => value === true,
   icmp_block_inversion: (value) => value === true,
   interfaces: lists,

@@ -92,14 +92,22 @@ export interface Translated {
   readonly target: string;
 }
 
+/** `dnat_port` is what earlier versions loaded. */
 const DNAT_MAPS = ['dnat_port', 'dnat_range', 'dnat_any'];
+const DNAT_PROTOCOLS: Readonly<Record<string, string>> = { dnat_tcp: 'tcp', dnat_udp: 'udp' };
 
 /** An element of a DNAT map of ours, taken apart; null for anything else. */
 function fromElement(field: string, element: string): Translated | null {
-  if (!DNAT_MAPS.includes(field)) return null;
   const [key = '', value = ''] = element.split(' : ');
+  const target = value.replace(' . ', ':');
+  const own = DNAT_PROTOCOLS[field];
+  if (own !== undefined) {
+    const [address = '', ports = ''] = key.split(' . ');
+    return { address, protocol: own, ports, target };
+  }
+  if (!DNAT_MAPS.includes(field)) return null;
   const [address = '', protocol = '', ports = ''] = key.split(' . ');
-  return { address, protocol, ports, target: value.replace(' . ', ':') };
+  return { address, protocol, ports, target };
 }
 
 /** A rule of the chain PROVISION-DNAT, taken apart; null for anything else. */
