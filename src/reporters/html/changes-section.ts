@@ -1,5 +1,5 @@
 import type { ResourceChange } from '../../model/resource.ts';
-import { lockoutOf, sentencesOf, SIGNS, titleOf, withoutName } from '../change-sentences.ts';
+import { forewarningsOf, sentencesOf, SIGNS, titleOf, withoutName } from '../change-sentences.ts';
 import pc from 'picocolors';
 import { unifiedDiff } from '../diff.ts';
 import type { Markup } from '../markup.ts';
@@ -35,9 +35,7 @@ function changeItem(change: ResourceChange): Markup {
     sentences.length === 1 ? [] : sentences.map((sentence) => withoutName(sentence, change.resource));
   return markup`<li class="${action}" data-find><span class="sign">${SIGNS[action]}</span>${heading}${
     below.length === 0 ? null : markup`<ul>${below.map((sentence) => markup`<li>${sentence}</li>`)}</ul>`
-  }${(change.cuts ?? []).map((cut) => markup`<div class="cut">cuts ${cut}</div>`)}${
-    change.lockout === undefined ? null : markup`<div class="cut">${lockoutOf(change.lockout)}</div>`
-  }${diffOf(change)}</li>`;
+  }${forewarningsOf(change).map((text) => markup`<div class="cut">${text}</div>`)}${diffOf(change)}</li>`;
 }
 
 /** What differs, host by host; hosts that differ in the same way are said once. */
