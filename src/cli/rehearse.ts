@@ -77,13 +77,19 @@ const broken = ({ hosts }: RunResult): string =>
     ),
   ].join('; ');
 
-function firstRun({ play, reports: files, inventory }: Rehearsal): Stage {
+function firstRun({ lab, play, reports: files, inventory }: Rehearsal): Stage {
   return {
     name: 'first run',
     act: async () => {
       const reports = openReports({ report: files, annotations: 'off' }, process.env);
       const startedAt = new Date().toISOString();
-      const result = await play(false, reports.emit);
+      // Its checks are asked before anything is changed, too: what a host sends then is its own affair.
+      let counted: Promise<void> | undefined;
+      const result = await play(false, (event) => {
+        reports.emit(event);
+        if (event.type === 'phase-started' && event.phase === 'apply') counted ??= labResetCounters(lab);
+      });
+      await counted;
       const { runId, hosts, exitCode } = result;
       const report: Report = {
         schemaVersion: 1,
