@@ -1,6 +1,6 @@
 /** A host that answers with the caller's address, perl-base only: as an internet echo-IP service does. */
 export const ECHO_PROGRAM = `#!/usr/bin/perl
-# GET /ip answers the caller's address, GET / the host's name and the caller's address.
+# GET /ip answers the caller's address, GET / the host's name and the caller's address, GET /port its own port.
 use strict;
 use warnings;
 use Socket;
@@ -28,8 +28,9 @@ while (1) {
   }
   my ($path) = $request =~ m{^(?:GET|HEAD) (\\S+)};
   if (defined $path) {
-    my $known = $path eq '/ip' || $path eq '/';
-    my $body = $path eq '/ip' ? "$address\\n" : $known ? "$hostname $address\\n" : "not found\\n";
+    my %answers = ('/ip' => $address, '/port' => $port, '/healthz' => 'healthy', '/' => "$hostname $address");
+    my $known = exists $answers{$path};
+    my $body = ($known ? $answers{$path} : 'not found') . "\\n";
     my $status = $known ? '200 OK' : '404 Not Found';
     my $head = "HTTP/1.1 $status\\r\\nContent-Type: text/plain\\r\\nConnection: close\\r\\nContent-Length: " . length($body) . "\\r\\n\\r\\n";
     syswrite($client, $request =~ /^HEAD/ ? $head : $head . $body);

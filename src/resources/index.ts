@@ -1,6 +1,7 @@
 export { secondaryAddresses } from './address.ts';
 export { bridges, BRIDGES_SCRIPT } from './bridges.ts';
 export type { Bridge } from './bridges.ts';
+export { applyBalance, balance } from './balance.ts';
 export { command } from './command.ts';
 export { defineResource } from './define.ts';
 export { dockerContainer } from './docker-container.ts';
@@ -33,4 +34,6 @@ export {
   REDIRECT_PRIORITY,
 } from './shaping-plan.ts';
 export type { Direction, ShapeClass, ShapedNic, ShapingPlan } from './shaping-plan.ts';
+export { staticRoutes } from './static-routes.ts';
+export type { StaticRoute } from './static-routes.ts';
 export { toBaseline } from './to-baseline.ts';

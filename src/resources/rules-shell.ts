@@ -14,8 +14,27 @@ export const tableOf = (name: string): string => (name === FIRST ? 'provision' :
 export const chainOf = (name: string): string =>
   name === FIRST ? 'PROVISION-' : `PROVISION_${name.toUpperCase()}-`;
 
+/**
+ * Chains (and sets) of a rule set that something else on the host fills, as a balancer's health checker does. They are
+ * no drift of the rules, and are loaded together with them.
+ */
+export interface Filled {
+  /** What their names begin with: letters and "-". In iptables it follows `chainOf(name)`. */
+  readonly prefix: string;
+  /** Shell command that prints their content now; its last word is the backend. It must not wait for the lock. */
+  readonly by: string;
+  /** File that whoever fills them locks (flock(2)), from reading what they should hold until it is loaded. */
+  readonly lock: string;
+}
+
+/** A set of rules by its name, and what of it is filled by something else. */
+export interface RuleSet {
+  readonly name: string;
+  readonly filled?: Filled | undefined;
+}
+
 /** What the chains of every set begin with, as a pattern of awk(1). */
-const ANY_CHAIN = 'PROVISION(_[A-Z0-9]+)?-';
+export const ANY_CHAIN = 'PROVISION(_[A-Z0-9]+)?-';
 
 const DIRECTORY = '/etc/provision';
 export const rulesFile = (name: string, backend: Backend): string =>
@@ -47,56 +66,22 @@ own() {
     }' | sort | cut -d " " -f 5-
 }`;
 
-/**
- * Reads a file of iptables-save(8) with the chains (":"), rules ("-A") and jumps ("-I") of a set and loads it: per
- * table one atomic restore that replaces its chains whole, takes away those that the file does not have, and puts each
- * jump where the file says, once, counting what is not ours. Nothing else is mentioned, so nothing else is touched
- * (--noflush).
- */
-const loadIptables = (chain: string): string => String.raw`
-load_iptables() {
-  { iptables-save; echo '#wanted'; cat; } | awk '
-    /^#wanted$/ { wanted = 1; next }
-    /^\*/ { table = substr($1, 2); next }
-    !wanted && /^:${chain}/ { sub(/^:/, "", $1); old[table] = old[table] " " $1; tables[table] = 1 }
-    !wanted && /^-A / && $2 !~ /^${chain}/ {
-      if (/ -j ${chain}[^ ]*$/) { sub(/^-A/, "-D"); gone[table] = gone[table] $0 "\n"; tables[table] = 1; next }
-      last[table, $2]++
-      if (!/ -j ${ANY_CHAIN}[^ ]*$/) place[table, $2, ++others[table, $2]] = last[table, $2]
-    }
-    wanted && /^:/ { sub(/^:/, "", $1); chain[table] = chain[table] ":" $1 " - [0:0]\n"; has[table, $1] = 1; tables[table] = 1 }
-    wanted && /^-I / {
-      at = ((table, $2, $3) in place) ? place[table, $2, $3] : last[table, $2] + 1
-      sub(/^-I [^ ]+ [0-9]+/, "-I " $2 " " at)
-    }
-    wanted && /^-[AI] / { rules[table] = rules[table] $0 "\n" }
-    END {
-      for (table in tables) {
-        printf "*%s\n%s", table, chain[table]
-        count = split(old[table], names, " ")
-        for (i = 1; i <= count; i++) if (!((table, names[i]) in has)) printf ":%s - [0:0]\n", names[i]
-        printf "%s%s", gone[table], rules[table]
-        for (i = 1; i <= count; i++) if (!((table, names[i]) in has)) printf "-X %s\n", names[i]
-        print "COMMIT"
-      }
-    }' | iptables-restore --noflush -w 10
-}`;
+/** Leaves out what is filled by something else, of what \`live\` prints. */
+function withoutFilled({ name, filled }: RuleSet, backend: Backend): string {
+  if (!filled) return 'cat';
+  return backend === 'nftables'
+    ? `awk '/^\t(set|map|chain) ${filled.prefix}/ { out = 1 } !out && NF { print } /^\t}/ { out = 0 }'`
+    : `awk '$2 !~ /^:${chainOf(name)}${filled.prefix}/ && $3 !~ /^${chainOf(name)}${filled.prefix}/'`;
+}
 
-/** At boot and after a change: loads whichever file there is. */
-export const loader = (name: string): string => `#!/bin/sh
-# Written by provision. Loads the rules of provision that lie beside it: at boot, and when they change.
-set -eu
-LC_ALL=C; export LC_ALL
-PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH
-${loadIptables(chainOf(name)).trim()}
-if [ -e ${rulesFile(name, 'nftables')} ]; then nft -f ${rulesFile(name, 'nftables')}; fi
-if [ -e ${rulesFile(name, 'iptables')} ]; then load_iptables < ${rulesFile(name, 'iptables')}; fi
-`;
-
-const live = (name: string, backend: Backend): string =>
-  backend === 'nftables'
-    ? `nft -s list table ip ${tableOf(name)} 2>/dev/null`
-    : 'iptables-save 2>/dev/null | own';
+/** All of a set, but for the elements that packets have added. */
+const live = ({ name, filled }: RuleSet, backend: Backend): string => {
+  if (backend === 'iptables') return 'iptables-save 2>/dev/null | own';
+  const list = `nft -s list table ip ${tableOf(name)} 2>/dev/null`;
+  return filled
+    ? `${list} | awk '/^\t(set|map) ${filled.prefix}/ { filled = 1 } filled && /^\t\telements = / { out = 1 } !out { print } out && /}/ { out = 0 } /^\t}/ { filled = 0 }'`
+    : list;
+};
 
 /** Loads standard input into a network namespace of its own, and prints how the kernel holds it. */
 const scratch = (name: string, backend: Backend): string =>
@@ -106,27 +91,15 @@ const scratch = (name: string, backend: Backend): string =>
 
 const tool = (backend: Backend): string => (backend === 'nftables' ? 'nft' : 'iptables-restore');
 
-/** Shell text that loads a whole text live, whatever the files say; null = nothing of ours is left. */
-export function setLive(name: string, backend: Backend, text: string | null): string {
-  if (backend === 'nftables') {
-    const clear = `table ip ${tableOf(name)}\ndelete table ip ${tableOf(name)}\n`;
-    return text === null
-      ? sh`! command -v nft >/dev/null || printf %s ${clear} | nft -f /dev/stdin`
-      : sh`printf %s ${clear + text} | nft -f /dev/stdin`;
-  }
-  const load = loadIptables(chainOf(name));
-  return text === null
-    ? `${load}\n! command -v iptables-restore >/dev/null || load_iptables </dev/null`
-    : `${load}\n${sh`printf %s ${text} | load_iptables`}`;
-}
-
 /** Shell text that remembers the canonical form of the file that was just loaded. */
-export const remember = (name: string, backend: Backend): string => {
+export const remember = (set: RuleSet, backend: Backend): string => {
+  const { name } = set;
   const [file, kept] = [rulesFile(name, backend), canonicalFile(name)];
   return `${own(chainOf(name))}
 umask 077
 mkdir -p -m 0700 /var/lib/provision /var/lib/provision/canonical
 canonical=$(${scratch(name, backend)} < ${quote(file)})
+canonical=$(printf '%s\\n' "$canonical" | ${withoutFilled(set, backend)})
 printf '%s %s\\n' "$(sha256sum < ${quote(file)} | cut -c 1-64)" "$(printf %s "$canonical" | sha256sum | cut -c 1-64)" > ${quote(`${kept}.new`)}
 mv -fT ${quote(`${kept}.new`)} ${quote(kept)}`;
 };
@@ -155,18 +128,20 @@ fi`;
  * or \`states BACKEND\` and then what is saved, live and wanted, each as one line of base64 ("-" = absent).
  */
 export function readRules(
-  name: string,
+  set: RuleSet,
   engine: Backend | 'auto',
   wanted: Readonly<Record<Backend, Wanted | null>>,
 ): string {
+  const { name } = set;
   const of = (backend: Backend): string[] => {
     const { digest = '', text = null } = wanted[backend] ?? {};
     const other = backend === 'nftables' ? 'iptables' : 'nftables';
     return [
       sh`digest=${digest} file=${rulesFile(name, backend)} tool=${tool(backend)} other=${rulesFile(name, other)}`,
       `want() { ${text === null ? ':' : sh`printf %s ${text}`}; }`,
-      `live() { ${live(name, backend)}; }`,
-      `other_live() { ${live(name, other)}; }`,
+      `live() { ${live(set, backend)}; }`,
+      `other_live() { ${live(set, other)}; }`,
+      `static() { ${withoutFilled(set, backend)}; }`,
       `scratch() { ${scratch(name, backend)}; }`,
       `asks=${text === null && digest !== '' ? 'yes' : ''}`,
     ];
@@ -187,7 +162,7 @@ export function readRules(
     sh`{ read -r key canonical < ${canonicalFile(name)}; } 2>/dev/null || key= canonical=`,
     `if [ "$saved" = "$digest" ] && [ ! -e "$other" ]; then
   if [ -z "$digest" ] && [ -z "$live" ]; then echo same; exit 0; fi
-  if [ "$key" = "$digest" ] && [ "$canonical" = "$(printf %s "$live" | sha256sum | cut -c 1-64)" ]; then echo same; exit 0; fi
+  if [ "$key" = "$digest" ] && [ "$canonical" = "$(printf %s "$(printf '%s\\n' "$live" | static)" | sha256sum | cut -c 1-64)" ]; then echo same; exit 0; fi
 fi`,
     'if [ -n "$asks" ]; then echo ask; exit 0; fi',
     'echo "states $engine"',

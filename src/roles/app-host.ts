@@ -11,7 +11,7 @@ import { egressProofs } from './egress-proofs.ts';
 import { egressRules } from './egress-translation.ts';
 import { egressRouting } from './egress-ways.ts';
 import { nicAddresses } from './nic-addresses.ts';
-import { alsoIs, forwardsBeside } from './other-roles.ts';
+import { forwardsBeside, hasAnotherRole } from './other-roles.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables } from './variables/index.ts';
 
@@ -54,7 +54,7 @@ const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
       content: null,
     }),
   ),
-  ...nicAddresses(vars, context, !alsoIs('nat-gateway', context)).toReversed(),
+  ...nicAddresses(vars, context, !hasAnotherRole(NAME, context)).toReversed(),
 ];
 
 function refuseWithoutNics({ nics }: HostVariables, host: Host): void {

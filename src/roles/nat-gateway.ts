@@ -15,28 +15,15 @@ import { bandwidthResources } from './bandwidth.ts';
 import { conntrack, conntrackTakenAway } from './conntrack.ts';
 import { declaredAt } from './declared-at.ts';
 import { defineRole } from './define.ts';
+import { kernelParameters, parametersTakenBack } from './forwarding.ts';
 import { nicAddresses } from './nic-addresses.ts';
-import { alsoIs, forwardsBeside } from './other-roles.ts';
+import { hasAnotherRole } from './other-roles.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
 import { natProofs } from './nat-proofs.ts';
 import { declaredSources, natRules } from './nat-rules.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables, Zone } from './variables/index.ts';
-
-const FORWARDING = 'net.ipv4.ip_forward';
-
-/**
- * Forwarding, and no ICMP redirects: a one-armed gateway would tell its clients to go around it. Redirects stop only
- * when `all` and the NIC's own value are 0 (ip-sysctl.rst); `default` is for NICs that come later. They also use up
- * the kernel's budget for ICMP errors, so that what is rejected would time out instead of failing at once.
- */
-function kernelParameters({ nics }: HostVariables): Record<string, number> {
-  const interfaces = ['all', 'default', ...Object.keys(nics ?? {})];
-  // A dot in an interface's name is written as a slash (sysctl.d(5)).
-  const quiet = interfaces.map((name) => [`net.ipv4.conf.${name.replaceAll('.', '/')}.send_redirects`, 0]);
-  return Object.fromEntries([[FORWARDING, 1], ...quiet]) as Record<string, number>;
-}
 
 const HAS_FIREWALLD = 'command -v firewalld >/dev/null';
 /** One that is stopped rejects nothing, and cannot be seen to have taken a policy. */
@@ -146,8 +133,7 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
     declared.length === 0
       ? [onlyWhere(HAS_FIREWALLD, policy)]
       : [...declared, policy, service({ name: 'firewalld', running: false, enabled: false })];
-  const { [FORWARDING]: forwarding = 1, ...others } = kernelParameters(vars);
-  const values = forwardsBeside('nat-gateway', context) ? others : { [FORWARDING]: forwarding, ...others };
+  const values = parametersTakenBack('nat-gateway', vars, context);
   return [
     toBaseline(sysctl({ name: 'nat-gateway', values, content: null })),
     ...bandwidthResources({ ...vars, bandwidth: [], eips: {} }, context).toReversed(),
@@ -155,7 +141,7 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
     besideDocker(vars, true),
     ...natByRules(vars, true, context).toReversed(),
     ...made.toReversed().map(toBaseline),
-    ...nicAddresses(vars, context, !alsoIs('app-host', context)).toReversed(),
+    ...nicAddresses(vars, context, !hasAnotherRole('nat-gateway', context)).toReversed(),
   ];
 }
 

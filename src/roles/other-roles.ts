@@ -27,3 +27,7 @@ export const forwardsBeside = (role: RoleName, context: Pick<RoleContext, 'host'
   (Object.keys(FORWARDS) as RoleName[]).some(
     (other) => other !== role && alsoIs(other, context) && FORWARDS[other](context.vars),
   );
+
+/** Whether a role that goes leaves another one on the same host: the addresses of NICs are those of all. */
+export const hasAnotherRole = (role: RoleName, context: Pick<RoleContext, 'host' | 'vars'>): boolean =>
+  (Object.keys(FORWARDS) as RoleName[]).some((other) => other !== role && alsoIs(other, context));

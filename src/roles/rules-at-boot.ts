@@ -4,7 +4,8 @@ import { file, onlyWhere, packageInstalled, rules, service } from '../resources/
 import type { RulesProps } from '../resources/index.ts';
 import { loaderFile, PREFERS_NFTABLES } from '../resources/rules-shell.ts';
 
-const reloadUnits: Handler = { id: 'systemctl daemon-reload', script: 'systemctl daemon-reload' };
+/** Run once after all steps, where a unit file changed. */
+export const reloadUnits: Handler = { id: 'systemctl daemon-reload', script: 'systemctl daemon-reload' };
 
 export interface RulesAtBoot extends RulesProps {
   /** What the unit says it is, in systemd's list. */

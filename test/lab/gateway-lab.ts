@@ -39,7 +39,7 @@ export interface GatewayLab {
   readonly inventory: string;
   /** Rewrites a file of the inventory. */
   edit(file: string, change: (text: string) => string): void;
-  /** Runs playbooks/gateway.ts; answers the report too. */
+  /** Runs the playbook of the lab; answers the report too. */
   run(...flags: string[]): Promise<Ended & { report: Report }>;
   /** Writes a playbook beside the inventory and answers its path. */
   playbook(name: string, text: string): string;
@@ -56,6 +56,7 @@ export interface GatewayLab {
 export async function gatewayLab(
   prepare: (lab: Pick<GatewayLab, 'edit'>) => void = () => undefined,
   source = 'inventory/lab',
+  main = 'playbooks/gateway.ts',
 ): Promise<GatewayLab> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'provision-lab-test-'));
   const inventory = path.join(root, 'inventory');
@@ -86,7 +87,7 @@ export async function gatewayLab(
       writeFileSync(file, text);
       return file;
     },
-    run: (...flags) => runPlaybook('playbooks/gateway.ts', ...flags),
+    run: (...flags) => runPlaybook(main, ...flags),
     runPlaybook,
     on: (host, script) => must('lab', 'exec', '-i', inventory, host, 'sh', '-c', script),
     reboot: async (host) => void (await must('lab', 'reboot', '-i', inventory, host)),

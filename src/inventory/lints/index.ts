@@ -1,6 +1,7 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
 import { lintAppHost, lintBridges, lintGatewayBeside } from './app-host.ts';
+import { lintBalance } from './balance.ts';
 import { lintBandwidth, lintPeaks } from './bandwidth.ts';
 import { lintDocker } from './docker.ts';
 import { lintEgress } from './egress.ts';
@@ -30,6 +31,7 @@ const LINTS = [
   lintBridges,
   lintGatewayBeside,
   lintListeners,
+  lintBalance,
 ];
 
 /** Everything about one host that does not fit together. */
