@@ -32,6 +32,13 @@ export const tagsOptions = (): Option[] => [
   new Option('--skip-tags <list>', 'not what has one of these tags; repeatable').argParser(collect),
 ];
 
+/** Which of the hosts, besides `-l`. */
+export const partOptions = (): Option[] => [
+  new Option('--rerun <which>', 'hosts that the last run left undone').choices(['failed', 'unreachable']),
+  new Option('--rerun-from <file>', 'the report of that run; else --report'),
+  new Option('--shard <i/n>', 'one part of the hosts: 3/16, auto, auto/16'),
+];
+
 /** For what must not happen to more hosts than were meant: all of them must be typed as `-l all`. */
 export const neededLimitOption = (): Option =>
   new Option('-l, --limit <pattern>', 'these hosts; needed: "all" means all').makeOptionMandatory();

@@ -39,8 +39,8 @@ export function checkReports(files: readonly string[]): void {
 export interface Reports {
   /** Hears the run. Never throws: a full disk here must not end a run that is changing hosts. */
   readonly emit: Emit;
-  /** Writes them all, whatever became of the run. False = one could not be written, and that was said. */
-  write(report: Report): Promise<boolean>;
+  /** Writes them all but `kept`, whatever became of the run. False = one could not be written, and that was said. */
+  write(report: Report, kept?: string): Promise<boolean>;
 }
 
 export interface ReportFlags {
@@ -81,10 +81,10 @@ export function openReports({ report: files, annotations }: ReportFlags, env: En
       record.emit(event);
       for (const [file, stream] of streams) attempt(file, () => stream.emit(event));
     },
-    async write(report) {
+    async write(report, kept) {
       for (const [file, stream] of streams) attempt(file, () => stream.end(report));
       const done = record.record(report);
-      for (const file of writable) {
+      for (const file of writable.filter((name) => name !== kept)) {
         const text = FORMATS[formatOf(file)];
         if (text)
           await text(done)

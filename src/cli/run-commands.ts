@@ -20,7 +20,7 @@ const withHosts = (command: Command): Command => {
     .addOption(flag.inventoryOption())
     .addOption(flag.extraVarsOption())
     .addOption(flag.limitOption());
-  flag.tagsOptions().forEach((option) => command.addOption(option));
+  [...flag.tagsOptions(), ...flag.partOptions()].forEach((option) => command.addOption(option));
   return command.addOption(flag.runForksOption());
 };
 

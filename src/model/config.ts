@@ -8,6 +8,9 @@ export interface Config {
   readonly limit?: string;
   readonly tags?: string | readonly string[];
   readonly skipTags?: string | readonly string[];
+  readonly rerun?: 'failed' | 'unreachable';
+  readonly rerunFrom?: string;
+  readonly shard?: string;
   readonly forks?: number;
   readonly check?: boolean;
   readonly out?: string;

@@ -46,8 +46,8 @@ function sample(option: Option, before: unknown): { text: string; value: unknown
     const set = !before;
     return { text: String(set), value: set, plain: set };
   }
-  const [choice] = option.argChoices ?? [];
-  if (choice !== undefined) return { text: 'off', value: 'off', plain: 'off' };
+  const choice = option.argChoices?.at(-1);
+  if (choice !== undefined) return { text: choice, value: choice, plain: choice };
   if (/<(n|s)>/.test(option.flags)) {
     const value = option.attributeName() === 'serial' ? '7' : 7;
     return { text: '7', value, plain: 7 };
