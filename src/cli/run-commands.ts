@@ -42,8 +42,10 @@ const withConnection = (command: Command): Command =>
   command
     .optionsGroup('Connection:')
     .addOption(flag.sshConfigOption())
+    .addOption(flag.transportOption())
     .addOption(flag.hostKeyOption())
     .addOption(flag.runTimeoutOption())
+    .addOption(flag.runRetriesOption())
     .addOption(flag.askBecomePassOption())
     .addOption(flag.becomePasswordFileOption());
 

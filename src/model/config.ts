@@ -27,6 +27,8 @@ export interface Config {
   readonly allowDestroy?: boolean;
   readonly rollback?: boolean;
   readonly sshConfig?: string;
+  readonly transport?: 'ssh2' | 'openssh';
+  readonly connectRetries?: number;
   readonly hostKeyChecking?: 'strict' | 'accept-new' | 'off';
   /** Seconds. */
   readonly timeout?: number;
