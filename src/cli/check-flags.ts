@@ -32,7 +32,7 @@ function checkBatchesAndPlans({ serial, maxFail, check, out }: RunFlags): void {
 
 /** Nonsense in a flag of a run is said before anything is read. Throws `usage`. */
 export function checkFlags(flags: RunFlags): void {
-  const { report, forks, timeout, confirmTimeout, sshConfig } = flags;
+  const { report, forks, timeout, confirmTimeout, sshConfig, connectRetries = 1 } = flags;
   checkReports(report);
   if (sshConfig !== undefined && !existsSync(sshConfig)) {
     throw new ProvisionError('usage', `There is no ssh configuration ${sshConfig}.`, {
@@ -42,6 +42,10 @@ export function checkFlags(flags: RunFlags): void {
   if (!Number.isInteger(forks) || forks < 1)
     throw new ProvisionError('usage', '--forks must be a whole number from 1 up.', {
       hint: 'Leave it out for 10.',
+    });
+  if (!Number.isInteger(connectRetries) || connectRetries < 0 || connectRetries > 999)
+    throw new ProvisionError('usage', '--connect-retries must be a whole number from 0 to 999.', {
+      hint: 'Leave it out for 1.',
     });
   if (!(confirmTimeout >= 5))
     throw new ProvisionError('usage', '--confirm-timeout must be a number of seconds from 5 up.', {

@@ -3,7 +3,7 @@ import type { Lab } from '../lab/index.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
 import type { Target, Transport } from '../model/transport.ts';
-import { localTransport, sshTransport } from '../transport/index.ts';
+import { localTransport, opensshTransport, retrying, sshTransport } from '../transport/index.ts';
 import type { HostKeyChecking } from '../transport/index.ts';
 
 export interface ConnectFlags {
@@ -11,6 +11,8 @@ export interface ConnectFlags {
   readonly hostKeyChecking: HostKeyChecking;
   /** Seconds. */
   readonly timeout: number;
+  readonly transport?: 'ssh2' | 'openssh';
+  readonly connectRetries?: number;
 }
 
 export interface Transports {
@@ -43,12 +45,16 @@ export async function transportsFor(
 ): Promise<Transports> {
   const wantsLab = [...inventory.hosts.values()].some((host) => host.connection.via === 'lab');
   const lab = given ?? (wantsLab ? await labOf(inventory) : null);
+  const make = flags.transport === 'openssh' ? opensshTransport : sshTransport;
   const ssh = (configFile: string | undefined): Transport =>
-    sshTransport({
-      configFile,
-      hostKeyChecking: flags.hostKeyChecking,
-      connectTimeoutMs: flags.timeout * 1000,
-    });
+    retrying(
+      make({
+        configFile,
+        hostKeyChecking: flags.hostKeyChecking,
+        connectTimeoutMs: flags.timeout * 1000,
+      }),
+      flags.connectRetries ?? 1,
+    );
   const overSsh = ssh(flags.sshConfig);
   const local = localTransport();
   const overLab = lab ? ssh(lab.sshConfig) : null;

@@ -10,6 +10,11 @@ function wholeNumber(value: string): number {
   throw new InvalidArgumentError('It must be a whole number from 1 up.');
 }
 
+function numberFromZero(value: string): number {
+  if (/^\d{1,3}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('It must be a whole number from 0 to 999.');
+}
+
 function seconds(value: string): number {
   if (/^\d+(\.\d+)?$/.test(value) && Number(value) > 0) return Number(value);
   throw new InvalidArgumentError('It must be a number of seconds above 0.');
@@ -32,6 +37,13 @@ export const tagsOptions = (): Option[] => [
   new Option('--skip-tags <list>', 'not what has one of these tags; repeatable').argParser(collect),
 ];
 
+/** Which of the hosts, besides `-l`. */
+export const partOptions = (): Option[] => [
+  new Option('--rerun <which>', 'hosts that the last run left undone').choices(['failed', 'unreachable']),
+  new Option('--rerun-from <file>', 'the report of that run; else --report'),
+  new Option('--shard <i/n>', 'one part of the hosts: 3/16, auto, auto/16'),
+];
+
 /** For what must not happen to more hosts than were meant: all of them must be typed as `-l all`. */
 export const neededLimitOption = (): Option =>
   new Option('-l, --limit <pattern>', 'these hosts; needed: "all" means all').makeOptionMandatory();
@@ -51,6 +63,12 @@ export const hostKeyOption = (): Option =>
     .choices(['strict', 'accept-new', 'off'])
     .default('strict');
 
+export const transportOption = (): Option =>
+  new Option('--transport <name>', 'ssh in this process, or the system ssh')
+    .choices(['ssh2', 'openssh'])
+    .default('ssh2');
+
+const RETRIES = 'connect again, if it fails, so often';
 const TIMEOUT = 'time for one connection';
 const FORKS = 'hosts at the same time';
 
@@ -62,16 +80,20 @@ export const becomePasswordFileOption = (): Option =>
 /** How hosts are reached, with nonsense refused at once. */
 export const connectionOptions = (): Option[] => [
   sshConfigOption(),
+  transportOption(),
   hostKeyOption(),
   new Option('-T, --timeout <s>', TIMEOUT).argParser(seconds).default(15),
+  new Option('--connect-retries <n>', RETRIES).argParser(numberFromZero).default(1),
   new Option('-f, --forks <n>', FORKS).argParser(wholeNumber).default(10),
   askBecomePassOption(),
   becomePasswordFileOption(),
 ];
 
-/** The same two for a run, which looks at them itself: its report is written even when they are nonsense. */
+/** The same for a run, which looks at them itself: its report is written even when they are nonsense. */
 export const runTimeoutOption = (): Option =>
   new Option('-T, --timeout <s>', TIMEOUT).argParser(Number).default(15);
+export const runRetriesOption = (): Option =>
+  new Option('--connect-retries <n>', RETRIES).argParser(Number).default(1);
 export const runForksOption = (): Option =>
   new Option('-f, --forks <n>', FORKS).argParser(Number).default(10);
 

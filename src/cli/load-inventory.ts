@@ -11,6 +11,8 @@ export interface LoadFlags {
   /** As typed: words with commas between. */
   readonly tags?: readonly string[];
   readonly skipTags?: readonly string[];
+  /** `3/16`, `auto`, as typed. */
+  readonly shard?: string;
 }
 
 /** Loads a TypeScript inventory; jiti and the public API are loaded only when there is one. */

@@ -8,6 +8,7 @@ import type { InventoryFlags } from './inventory.ts';
 import type { GraphFlags } from './inventory-graph.ts';
 import type { LoadFlags } from './load-inventory.ts';
 import type { RenderFlags } from './render.ts';
+import type { MergeFlags } from './report.ts';
 
 export function addInitCommand(root: Command): void {
   root
@@ -159,6 +160,27 @@ export function addImportCommand(root: Command): void {
     .action(async (files: string[], flags: ImportFlags) => {
       const { importAliyun } = await import('./import.ts');
       process.exitCode = importAliyun(files, flags);
+    });
+}
+
+export function addReportCommand(root: Command): void {
+  root
+    .command('report')
+    .usage('merge FILE… [flags]')
+    .summary('merge the reports of shards')
+    .description('Works on reports that runs have written.')
+    .addHelpText('after', examples('provision report merge shard-*.json --report report.json'))
+    .command('merge')
+    .argument('<file...>')
+    .usage('FILE… [flags]')
+    .description(
+      'Makes one report of those of all shards of a run, or of runs on different hosts, and ends as one run over all hosts would have. Hosts of a shard without a report are unknown.',
+    )
+    .option('--report <file>', 'write it there, not to stdout; repeatable', flag.collect, [])
+    .addHelpText('after', examples('provision report merge shard-*.json --report report.json'))
+    .action(async (files: string[], flags: MergeFlags) => {
+      const { mergeReportFiles } = await import('./report.ts');
+      process.exitCode = await mergeReportFiles(files, flags);
     });
 }
 

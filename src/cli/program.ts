@@ -53,6 +53,7 @@ export function program(version: string): Command {
   offline.addInventoryCommand(root);
   offline.addImportCommand(root);
   add.addSchemaCommand(root);
+  offline.addReportCommand(root);
   offline.addCompletionCommand(root);
   root.commandsGroup('Commands on hosts, real or built on this machine:');
   host.addPingCommand(root);

@@ -49,10 +49,10 @@ export interface Reports {
   /** Hears the run. Never throws: a full disk here must not end a run that is changing hosts. */
   readonly emit: Emit;
   /**
-   * Writes them all, whatever became of the run; `inventory` = null where it could not be read. False = one could not be
-   * written, and that was said.
+   * Writes them all but `kept`, whatever became of the run; `inventory` = null where it could not be read. False = one
+   * could not be written, and that was said.
    */
-  write(report: Report, inventory: Inventory | null): Promise<boolean>;
+  write(report: Report, inventory: Inventory | null, kept?: string): Promise<boolean>;
 }
 
 export interface ReportFlags {
@@ -93,10 +93,10 @@ export function openReports({ report: files, annotations }: ReportFlags, env: En
       record.emit(event);
       for (const [file, stream] of streams) attempt(file, () => stream.emit(event));
     },
-    async write(report, inventory) {
+    async write(report, inventory, kept) {
       for (const [file, stream] of streams) attempt(file, () => stream.end(report));
       const done = record.record(report);
-      for (const file of writable) {
+      for (const file of writable.filter((name) => name !== kept)) {
         const text = FORMATS[formatOf(file)];
         if (text)
           await text(done, inventory)

@@ -20,7 +20,7 @@ const withHosts = (command: Command): Command => {
     .addOption(flag.inventoryOption())
     .addOption(flag.extraVarsOption())
     .addOption(flag.limitOption());
-  flag.tagsOptions().forEach((option) => command.addOption(option));
+  [...flag.tagsOptions(), ...flag.partOptions()].forEach((option) => command.addOption(option));
   return command.addOption(flag.runForksOption());
 };
 
@@ -42,8 +42,10 @@ const withConnection = (command: Command): Command =>
   command
     .optionsGroup('Connection:')
     .addOption(flag.sshConfigOption())
+    .addOption(flag.transportOption())
     .addOption(flag.hostKeyOption())
     .addOption(flag.runTimeoutOption())
+    .addOption(flag.runRetriesOption())
     .addOption(flag.askBecomePassOption())
     .addOption(flag.becomePasswordFileOption());
 

@@ -22,13 +22,17 @@ import type { LoadFlags } from './load-inventory.ts';
 import { readPlan } from './plan-file.ts';
 import { openReports } from './reports.ts';
 import type { ReportFlags } from './reports.ts';
+import { hostsToRerun, rerunSource } from './rerun.ts';
+import type { RerunFlags } from './rerun.ts';
 import { screen } from './screen.ts';
+import { parseShard } from './shard.ts';
 import { shownArgv } from './shown-argv.ts';
 import { stopSignal } from './stop-signal.ts';
 import type { StopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
-export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags, ReportFlags {
+export interface RunFlags
+  extends LoadFlags, ConnectFlags, BecomeFlags, ReportFlags, Omit<RerunFlags, 'report'> {
   readonly check: boolean;
   readonly diff: boolean;
   readonly forks: number;
@@ -78,6 +82,12 @@ function endedAs({ exitCode, hosts }: RunResult, stop: StopSignal, flags: RunFla
   return flags.detailedExitcode ? detailedExitCode(worst, hosts) : worst;
 }
 
+/** All is done already: an answer, and no error. The report that says so stays. */
+function nothingToRerun(source: string): number {
+  process.stderr.write(`nothing to run again: ${source} has no such host\n`);
+  return 0;
+}
+
 /** Runs a playbook as its flags say; returns the exit code. The report is written whatever happens. */
 export async function runPlaybook(
   playbook: string,
@@ -90,6 +100,8 @@ export async function runPlaybook(
   let result: RunResult | null = null;
   let thrown: unknown = null;
   let known: Inventory | null = null;
+  let part: Report['shard'];
+  let rerunOf: string | undefined;
   let exitCode: number;
   try {
     checkFlags(flags);
@@ -97,8 +109,13 @@ export async function runPlaybook(
     const serial = flags.serial === undefined ? undefined : serialOf(flags.serial);
     // Beside the loading of the playbook, which takes longer.
     const commit = gitCommit(playbook);
-    const loaded = await load(playbook, flags, serial);
+    if (flags.shard !== undefined) part = { ...parseShard(flags.shard, process.env), hosts: [] };
+    rerunOf = flags.rerun === undefined ? undefined : rerunSource(flags);
+    const again = rerunOf === undefined ? undefined : hostsToRerun(rerunOf, flags.rerun);
+    if (rerunOf !== undefined && again?.size === 0) return nothingToRerun(rerunOf);
+    const loaded = await load(playbook, flags, { serial, again });
     const compiled = flags.onlyChecks ? onlyChecks(loaded.compiled) : loaded.compiled;
+    if (part) part = { ...part, hosts: compiled.ofAllShards ?? [] };
     const { inventory } = loaded;
     known = inventory;
     const targets = targetsOf(inventory, await becomePassword(flags));
@@ -138,8 +155,10 @@ export async function runPlaybook(
     argv: shownArgv(process.argv.slice(2)),
     exitCode,
     hosts: result?.hosts ?? [],
+    ...(part ? { shard: part } : {}),
     ...(errors.length > 0 ? { errors } : {}),
   };
-  const written = await reports.write(report, known);
+  // What --rerun has read is still wanted when nothing came of it.
+  const written = await reports.write(report, known, result === null ? rerunOf : undefined);
   return written || exitCode !== 0 ? exitCode : 1;
 }

@@ -6,6 +6,8 @@ import type { HostView, HostViews, Play, Playbook, Serial } from '../model/playb
 import type { Resource } from '../model/resource.ts';
 import type { Render } from '../templating.ts';
 import { compilePlay } from './compile-play.ts';
+import { isIn } from './shards.ts';
+import type { Shard } from './shards.ts';
 import { EVERYTHING, unknownTags } from './tags.ts';
 import type { TagChoice } from './tags.ts';
 
@@ -31,8 +33,10 @@ export interface Compiled {
   readonly hosts: readonly string[];
   /** Hosts that are contacted only because a check is asked from them. */
   readonly vantages: readonly string[];
-  /** Hosts of plays that `-l` or tags leave out. */
+  /** Hosts of plays that `-l` or tags leave out, that are in another shard, or that are not to be run again. */
   readonly leftOut: readonly string[];
+  /** With a shard: the hosts of all shards. */
+  readonly ofAllShards?: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -45,6 +49,10 @@ export interface CompileInput {
   readonly limit: string | undefined;
   /** `--serial`: before what the plays say. */
   readonly serial?: Serial | undefined;
+  /** Only these hosts of the plays (`--rerun`). */
+  readonly again?: ReadonlySet<string> | undefined;
+  /** Only this part of the hosts; it may be empty. */
+  readonly shard?: Shard | undefined;
   /** `-t` and `--skip-tags`; default: everything but what is tagged `never`. */
   readonly tags?: TagChoice | undefined;
   /** A host's variables with a play's own laid over them, checked. Throws `playbook` errors. */
@@ -88,14 +96,21 @@ export function compile(input: CompileInput): Compiled {
   const views = hostViews(inventory);
   const problems: ProvisionError[] = [];
   const leftOut = new Set<string>();
+  const ofAllShards = new Set<string>();
   const tags = new Set<string>();
-  let anyHost = false;
   const plays = playbook.plays.flatMap((play, index) => {
     try {
       const selected = input.select(play.hosts);
-      const hosts = selected.filter((host) => limited === null || limited.has(host));
-      selected.filter((host) => !hosts.includes(host)).forEach((host) => leftOut.add(host));
-      anyHost ||= hosts.length > 0;
+      const whole = selected.filter(
+        (host) => (limited === null || limited.has(host)) && (input.again?.has(host) ?? true),
+      );
+      whole.forEach((host) => ofAllShards.add(host));
+      const { shard } = input;
+      const hosts = shard ? whole.filter((host) => isIn(shard, host)) : whole;
+      const chosen = new Set(hosts);
+      selected.filter((host) => !chosen.has(host)).forEach((host) => leftOut.add(host));
+      // Where a shard changes nothing there is nothing for it to prove.
+      if (shard && hosts.length === 0) return [];
       const { compiled, tags: known } = compilePlay(play, index, hosts, input, views);
       known.forEach((tag) => tags.add(tag));
       const kept = new Set(compiled.batches.flat());
@@ -112,9 +127,12 @@ export function compile(input: CompileInput): Compiled {
     }
   });
   if (problems.length > 0) throw new ProblemList(problems);
-  if (!anyHost) throw nothingLeft(input);
-  refuseUnknownTags(input.tags ?? EVERYTHING, tags);
-  if (plays.length === 0) throw nothingLeft(input);
+  if (ofAllShards.size === 0) throw nothingLeft(input);
+  // Only the hosts of another shard may have a tag.
+  if (input.shard && unknownTags(input.tags ?? EVERYTHING, tags).length > 0)
+    compile({ ...input, shard: undefined });
+  else refuseUnknownTags(input.tags ?? EVERYTHING, tags);
+  if (plays.length === 0 && !input.shard) throw nothingLeft(input);
   const inPlays = new Set(plays.flatMap((play) => play.batches.flat()));
   const asked = new Set(plays.flatMap((play) => play.checks.map((check) => hostOf(check.from))));
   const inOrder = [...inventory.hosts.keys()];
@@ -124,13 +142,22 @@ export function compile(input: CompileInput): Compiled {
     hosts: inOrder.filter((host) => inPlays.has(host)),
     vantages: inOrder.filter((host) => !inPlays.has(host) && asked.has(host)),
     leftOut: inOrder.filter((host) => leftOut.has(host)),
+    ...(input.shard ? { ofAllShards: inOrder.filter((host) => ofAllShards.has(host)) } : {}),
     warnings: [
+      ...serialWarnings(input),
       ...inventory.warnings.map(({ message, place }) =>
         place ? `${place.file}:${place.line ?? 1}: ${message}` : message,
       ),
       ...new Set(plays.flatMap((play) => play.warnings)),
     ],
   };
+}
+
+/** Shards know nothing of each other: two hosts that must not change together may be in two of them. */
+function serialWarnings({ playbook, shard, serial }: CompileInput): string[] {
+  const some = serial !== undefined || playbook.plays.some((play) => play.serial !== undefined);
+  if (!shard || shard.of === 1 || !some) return [];
+  return [`serial holds within a shard only: ${shard.of} shards may each change a batch at the same time`];
 }
 
 /** A tag that nothing has would leave out everything, or nothing of what was meant. */
@@ -142,8 +169,9 @@ function refuseUnknownTags(choice: TagChoice, known: ReadonlySet<string>): void 
   });
 }
 
-function nothingLeft({ limit, tags = EVERYTHING }: CompileInput): ProvisionError {
+function nothingLeft({ limit, again, tags = EVERYTHING }: CompileInput): ProvisionError {
   const words = [
+    ...(again ? ['--rerun'] : []),
     ...(limit === undefined ? [] : [`-l ${limit}`]),
     ...(tags.only.length > 0 ? [`-t ${tags.only.join(',')}`] : []),
     ...(tags.skip.length > 0 ? [`--skip-tags ${tags.skip.join(',')}`] : []),

@@ -8,6 +8,9 @@ export interface Config {
   readonly limit?: string;
   readonly tags?: string | readonly string[];
   readonly skipTags?: string | readonly string[];
+  readonly rerun?: 'failed' | 'unreachable';
+  readonly rerunFrom?: string;
+  readonly shard?: string;
   readonly forks?: number;
   readonly check?: boolean;
   readonly out?: string;
@@ -24,6 +27,8 @@ export interface Config {
   readonly allowDestroy?: boolean;
   readonly rollback?: boolean;
   readonly sshConfig?: string;
+  readonly transport?: 'ssh2' | 'openssh';
+  readonly connectRetries?: number;
   readonly hostKeyChecking?: 'strict' | 'accept-new' | 'off';
   /** Seconds. */
   readonly timeout?: number;

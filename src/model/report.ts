@@ -58,6 +58,15 @@ export interface Report {
   readonly argv: readonly string[];
   readonly exitCode: number;
   readonly hosts: readonly HostReport[];
+  /** With `--shard`: which part of the run this is; `hosts` are those of all parts. */
+  readonly shard?: { readonly index: number; readonly of: number; readonly hosts: readonly string[] };
+  /** Set by `provision report merge`: the runs that this is made of. */
+  readonly merged?: readonly {
+    readonly runId: string;
+    readonly startedAt: string;
+    readonly exitCode: number;
+    readonly shard?: number;
+  }[];
   /** Set when the run ended before any host was contacted. */
   readonly errors?: readonly ReportedError[];
 }

@@ -130,6 +130,25 @@ export const reportSchema = {
       exitCode: count,
       hosts: { type: 'array', items: host },
     },
-    { errors: { type: 'array', items: error } },
+    {
+      errors: { type: 'array', items: error },
+      shard: {
+        ...object(['index', 'of', 'hosts'], {
+          index: count,
+          of: count,
+          hosts: { type: 'array', items: text },
+        }),
+        description: 'Which part of a run this is; hosts are those of all parts',
+      },
+      merged: {
+        type: 'array',
+        items: object(
+          ['runId', 'startedAt', 'exitCode'],
+          { runId: text, startedAt: text, exitCode: count },
+          { shard: count },
+        ),
+        description: 'The runs that provision report merge has made this of',
+      },
+    },
   ),
 };

@@ -20,6 +20,7 @@ describe('help', () => {
   // The first screen has every command; the pages of those that take a playbook explain every flag of a run.
   const mostLines = (command: Command): number => {
     if (command === root) return 32;
+    if (command.name() === 'rollback') return 30;
     return ['run', 'plan', 'apply', 'verify', 'drift', 'config'].includes(command.name()) ? 56 : 25;
   };
 
