@@ -50,7 +50,10 @@ exec setpriv --reuid="$uid" --regid=65534 --clear-groups sh -c ${script}`;
 const inContainer = (name: string, script: string): string => sh`name=${name}
 systemctl -q is-active docker.service 2>/dev/null || { echo 'Docker does not run'; exit 69; }
 command -v curl >/dev/null || { echo 'curl is not installed'; exit 69; }
-pid=$(curl -s -m 3 --unix-socket /run/docker.sock "http://docker/containers/$name/json" | grep -o '"Pid":[1-9][0-9]*' | head -n 1)
+answer=$(curl -s -m 3 --unix-socket /run/docker.sock "http://docker/containers/$name/json")
+# Docker takes a name for the beginning of an id, too.
+case $answer in *'"Name":"/'"$name"'"'*) ;; *) answer= ;; esac
+pid=$(printf %s "$answer" | grep -o '"Pid":[1-9][0-9]*' | head -n 1)
 [ -n "$pid" ] || { echo "container $name does not run"; exit 69; }
 exec nsenter -t "\${pid#*:}" -n sh -c ${script}`;
 

@@ -15,6 +15,7 @@ export interface Drift {
 const BY_RESOURCE: readonly (readonly [RegExp, string, readonly string[]])[] = [
   [/^sysctl:(?!app-host$)/, 'forwarding switched off live', ['sysctl', '-qw', 'net.ipv4.ip_forward=0']],
   [/^service:firewalld$/, 'firewalld disabled at boot', ['systemctl', 'disable', 'firewalld.service']],
+  [/^service:docker$/, 'Docker disabled at boot', ['systemctl', '-q', 'disable', 'docker.service']],
   [
     /^firewalld-policy:/,
     'the forwarding policy removed, permanently and live',

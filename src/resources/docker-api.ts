@@ -14,6 +14,9 @@ const SOCKET = '/run/docker.sock';
 
 /** A name as one part of a path of the Engine's API; an image has slashes of its own. */
 const part = (name: string): string => name.split('/').map(encodeURIComponent).join('/');
+
+/** A reference with its tag: Docker would take a bare "cafe" for the beginning of an id as well. */
+export const tagged = (image: string): string => (/[:@][^/]*$/.test(image) ? image : `${image}:latest`);
 const filters = (value: Readonly<Record<string, readonly string[]>>): string =>
   `filters=${encodeURIComponent(JSON.stringify(value))}`;
 
@@ -35,8 +38,8 @@ function questions({ networks, containers, images }: DockerReads): { path: strin
       command: sh`docker container inspect -- ${name}`,
     })),
     ...images.map((name) => ({
-      path: `/images/${part(name)}/json`,
-      command: sh`docker image inspect -- ${name}`,
+      path: `/images/${part(tagged(name))}/json`,
+      command: sh`docker image inspect -- ${tagged(name)}`,
     })),
   ];
 }
@@ -148,15 +151,29 @@ docker_api() {
 }
 # The same where a refusal changes nothing.
 docker_try() { docker_api "$@" 2>/dev/null || :; }
-# The id of a container or network; nothing = there is none. Fails when nobody can tell.
+# docker_id PATH MARK: the id of what is there, if the answer holds the mark ("{…": begins with it). Nothing = there is
+# none. Fails when nobody can tell.
 docker_id() {
-  if docker_api GET "$1" 2>/dev/null; then printf %s "$answer" | grep -o '"Id":"[0-9a-f]*"' | head -n 1 | cut -d '"' -f 4
+  if docker_api GET "$1" 2>/dev/null; then
+    case $2 in
+      '{'*) case $answer in "$2"*) ;; *) return 0 ;; esac ;;
+      *) case $answer in *"$2"*) ;; *) return 0 ;; esac ;;
+    esac
+    printf %s "$answer" | grep -o '"Id":"[0-9a-f]*"' | head -n 1 | cut -d '"' -f 4
   elif [ "$status" != 404 ]; then echo 'Docker does not answer' >&2; return 1; fi
 }`;
 
 /** The path of a thing of that name, for those functions. */
 export const dockerPath = (kind: 'containers' | 'networks' | 'images', name: string): string =>
   `/${kind}/${part(name)}`;
+
+/** Shell text for the id of a container of exactly this name: Docker takes "db" for an id that begins so, too. */
+export const containerId = (name: string): string =>
+  sh`$(docker_id ${`${dockerPath('containers', name)}/json`} ${`"Name":${JSON.stringify(`/${name}`)}`})`;
+
+/** The same for a network. Containers that are in it have names in the answer as well; its own is the first. */
+export const networkId = (name: string): string =>
+  sh`$(docker_id ${dockerPath('networks', name)} ${`{"Name":${JSON.stringify(name)},`})`;
 
 const BACK = '/run/provision/docker-back.sh';
 

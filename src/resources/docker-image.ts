@@ -1,7 +1,7 @@
 import type { Resource } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
-import { DOCKER_API, dockerPath, isDown, parseDocker, readDocker } from './docker-api.ts';
+import { DOCKER_API, dockerPath, isDown, parseDocker, readDocker, tagged } from './docker-api.ts';
 import type { DockerReads } from './docker-api.ts';
 
 export interface DockerImageProps {
@@ -24,8 +24,8 @@ function parted(reference: string): string {
 
 /** Shell text: the image is there, or is fetched. The docker command knows where root is logged in; Docker itself does not. */
 export const pullImage = (name: string): string => sh`
-if ! docker_api GET ${`${dockerPath('images', name)}/json`} 2>/dev/null; then
-  if command -v docker >/dev/null; then timeout 900 docker pull -q ${name} >/dev/null || { echo ${`image ${name} is not there, and cannot be pulled`} >&2; exit 1; }
+if ! docker_api GET ${`${dockerPath('images', tagged(name))}/json`} 2>/dev/null; then
+  if command -v docker >/dev/null; then timeout 900 docker pull -q ${tagged(name)} >/dev/null || { echo ${`image ${name} is not there, and cannot be pulled`} >&2; exit 1; }
   else
     docker_wait=900 docker_api POST ${`/images/create?${parted(name)}`} || exit 1
     # What fails later is told at the end of an answer that began well.

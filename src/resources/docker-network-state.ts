@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { addressOf, blockRange, formatAddress, parseCidr } from '../model/ipv4.ts';
 import type { Fields } from '../model/resource.ts';
-import type { DockerAnswers } from './docker-api.ts';
+import type { DockerAnswers, DockerReads } from './docker-api.ts';
 import { isOurs, recordOf, recordsOf, textOf } from './docker-json.ts';
 import type { Json } from './docker-json.ts';
 
@@ -57,13 +57,17 @@ export function networkFields(network: Json, wanted: Json): Fields {
   };
 }
 
+const nameOf = ({ Names, Name }: Json): string => {
+  const [first] = Array.isArray(Names) ? (Names as unknown[]) : [];
+  return textOf(first ?? Name).replace(/^\//, '');
+};
+
 function attachedTo(network: string, containers: readonly unknown[]): Attached[] {
   return recordsOf(containers)
     .flatMap((container): Attached[] => {
       const end = recordOf(recordOf(container['NetworkSettings'])['Networks'])[network];
       if (end === undefined) return [];
-      const [first] = Array.isArray(container['Names']) ? (container['Names'] as unknown[]) : [];
-      const name = textOf(first ?? container['Name']).replace(/^\//, '');
+      const name = nameOf(container);
       const fixed = textOf(recordOf(recordOf(end)['IPAMConfig'])['IPv4Address']);
       const address = textOf(recordOf(end)['IPAddress']) || fixed;
       return [{ name, fixed: isIPv4(fixed) ? fixed : null, address: isIPv4(address) ? address : '' }];
@@ -112,4 +116,27 @@ export function networkState(
     },
     beside,
   };
+}
+
+/** What provision made there and nobody declares any more: networks, and containers in networks that are declared. */
+export function forgotten(
+  docker: Extract<DockerAnswers, { state: 'running' }>,
+  { networks, containers }: DockerReads,
+): string[] {
+  // Those that were set aside belong to a change that is not settled yet.
+  const isOld = (name: string): boolean => !containers.includes(name) && !/\.provision-/.test(name);
+  const gone = [
+    ...docker.attached
+      .map(recordOf)
+      .filter((one) => isOurs(one['Labels'] ?? recordOf(one['Config'])['Labels']) && isOld(nameOf(one)))
+      .map((one) => ['container', nameOf(one), `docker rm -f ${nameOf(one)}`]),
+    ...docker.networks
+      .map(recordOf)
+      .filter((one) => isOurs(one['Labels']) && !networks.includes(textOf(one['Name'])))
+      .map((one) => ['Docker network', textOf(one['Name']), `docker network rm ${textOf(one['Name'])}`]),
+  ];
+  return gone.map(
+    ([what = '', name = '', remove = '']) =>
+      `${what} ${name}, which provision made, is not declared any more: ${remove}`,
+  );
 }

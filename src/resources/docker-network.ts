@@ -1,22 +1,23 @@
 import { ProvisionError } from '../model/error.ts';
-import { contains, overlaps, parseCidr } from '../model/ipv4.ts';
+import { overlaps, parseCidr } from '../model/ipv4.ts';
 import type { FieldDifference, Resource, Surroundings, Transition } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { listDifference } from './describe.ts';
 import {
   DOCKER_API,
-  dockerPath,
   DOWN_WARNING,
   isDown,
+  networkId,
   onceDockerRuns,
   parseDocker,
   readDocker,
 } from './docker-api.ts';
 import type { DockerReads } from './docker-api.ts';
+import { reattach } from './docker-attached.ts';
 import { recordOf, textOf } from './docker-json.ts';
 import type { Json } from './docker-json.ts';
-import { networkFields, networkState } from './docker-network-state.ts';
+import { forgotten, networkFields, networkState } from './docker-network-state.ts';
 import type { Attached, DockerNetworkState } from './docker-network-state.ts';
 
 export interface DockerNetworkProps {
@@ -79,52 +80,33 @@ function refuseOverlap(name: string, { from, to }: Way): void {
   }
 }
 
-/** `names_of PATH`: the names a container has in the network, as they stand in JSON; its short id comes by itself. */
-const namesOf = (network: string): string => {
-  const pattern = network.replaceAll(/[.[\]*^$\\/]/g, '\\$&');
-  return `
-names_of() {
-  if docker_api GET "$1/json" 2>/dev/null; then
-    short=$(printf %s "$answer" | grep -o '"Id":"[0-9a-f]*"' | head -n 1 | cut -d '"' -f 4 | cut -c 1-12)
-    printf %s "$answer" | sed -n ${sh`${`s/.*"${pattern}":{[^[]*"Aliases":\\[\\([^]]*\\)\\].*/\\1/p`}`} | tr , '\\n' | grep -v "\\"$short\\"" | paste -s -d , -
-  fi
-}`;
-};
-
-/** `put_on CONTAINER NETWORK BODY NAMES`: a container that is not there any more is nobody's loss. */
-const PUT_ON = `
-put_on() { [ -z "$(docker_id "$1/json")" ] || docker_api POST "$2/connect" "$3\\"Aliases\\":[$4]}}"; }`;
-
 function transition({ from, to }: Way, props: DockerNetworkProps): Transition {
   const { name } = props;
   if (to.live !== null && !to.found) refuseOverlap(name, { from, to });
-  // Whoever has an address of his own comes first: Docker could give it to another.
-  const attached = [...((from.found ?? to.found)?.attached ?? [])].toSorted(
-    (a, b) => Number(a.fixed === null) - Number(b.fixed === null),
+  const { functions, off, on, forget } = reattach(
+    name,
+    (from.found ?? to.found)?.attached ?? [],
+    subnetsIn(to),
   );
-  const path = dockerPath('networks', name);
-  const inNetwork = (one: Attached): boolean =>
-    one.fixed !== null && subnetsIn(to).some((subnet) => contains(subnet, one.fixed ?? ''));
-  const off = attached.flatMap((one, index) => [
-    `names_${index}=$(names_of ${sh`${dockerPath('containers', one.name)}`})`,
-    sh`docker_try POST ${`${path}/disconnect`} ${JSON.stringify({ Container: one.name, Force: true })}`,
-  ]);
-  const on = attached.map((one, index) => {
-    const address = inNetwork(one) ? `"IPAMConfig":{"IPv4Address":"${one.fixed ?? ''}"},` : '';
-    const body = `{"Container":${JSON.stringify(one.name)},"EndpointConfig":{${address}`;
-    return `put_on ${sh`${dockerPath('containers', one.name)} ${path} ${body}`} "$names_${index}"`;
-  });
   // An end that was read is made as it was; the other one is what is declared.
-  const create = sh`[ -n "$was" ] || docker_api POST /networks/create ${to.found?.definition ?? props.definition}`;
+  const create = [
+    sh`if [ -z "$was" ]; then docker_api POST /networks/create ${to.found?.definition ?? props.definition}`,
+    `was=${networkId(name)}`,
+    'fi',
+  ];
   const script = [
     DOCKER_API.trim(),
-    ...(attached.length > 0 ? [namesOf(name).trim(), PUT_ON.trim()] : []),
-    sh`was=$(docker_id ${path})`,
+    ...functions,
+    `was=${networkId(name)}`,
     ...off,
     sh`if [ -n "$was" ] && [ "$was" != ${to.found?.id ?? ''} ]; then docker_api DELETE "/networks/$was"; was=; fi`,
-    ...(to.live === null ? [] : [create, ...on]),
+    ...(to.live === null ? [] : [...create, ...on]),
   ];
-  return { steps: [script.join('\n')], atBoot: [onceDockerRuns([script.join('\n')])] };
+  return {
+    steps: [script.join('\n')],
+    settled: forget,
+    atBoot: [onceDockerRuns([script.join('\n'), ...forget])],
+  };
 }
 
 const inWords = ({ name, address }: Attached): string => (address === '' ? name : `${name} (${address})`);
@@ -185,6 +167,12 @@ export const dockerNetwork: (props: DockerNetworkProps) => Resource = defineReso
   details: ['driver', 'gateway', 'bridge', 'internal', 'options'],
   destroys,
   unseen: isDown,
-  warnings: (output) => (isDown(output) ? [DOWN_WARNING] : []),
+  warnings: (output, { reads }) => {
+    if (isDown(output)) return [DOWN_WARNING];
+    // Whoever is read alone knows nothing of the others.
+    if (!reads) return [];
+    const docker = parseDocker(output, reads);
+    return docker.state === 'running' ? forgotten(docker, reads) : [];
+  },
   sentence: describe,
 });

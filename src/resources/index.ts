@@ -5,7 +5,7 @@ export { applyBalance, balance } from './balance.ts';
 export { command } from './command.ts';
 export { defineResource } from './define.ts';
 export { dockerContainer } from './docker-container.ts';
-export type { DockerContainerProps, PublishedPort } from './docker-container-state.ts';
+export type { DockerContainerProps, PublishedPort } from './docker-container-body.ts';
 export { dockerForward } from './docker-forward.ts';
 export { dockerImage } from './docker-image.ts';
 export { OUR_LABEL } from './docker-json.ts';

@@ -220,6 +220,24 @@ labSupport('an app host whose apps are containers', () => {
   );
 
   it(
+    'looking at a Docker that is down does not start it, though systemd holds its socket open',
+    async () => {
+      await on('systemctl stop docker.service 2>/dev/null');
+      const check = await lab.run('--check');
+      expect([check.stdout, check.stderr]).toEqual([
+        expect.stringContaining('container web-a is down with Docker'),
+        expect.stringContaining('Docker is down: its networks and containers are taken to be as declared'),
+      ]);
+      expect(await on('systemctl is-active docker.service docker.socket | xargs')).toBe('inactive active');
+      // Control: the socket does start it.
+      await on('curl -s --unix-socket /run/docker.sock http://docker/_ping');
+      expect(await on('systemctl is-active docker.service')).toBe('active');
+      await expectInSync();
+    },
+    2 * MINUTES,
+  );
+
+  it(
     'a changed network is made anew only with --allow-destroy, which names everybody; they come back with their addresses',
     async () => {
       await on(`docker run -d --name other --network eip_a --network-alias friend --ip 172.19.0.50 eip:latest
@@ -228,6 +246,17 @@ labSupport('an app host whose apps are containers', () => {
       const state = await on(DOCKER_STATE);
       const refused = await lab.run();
       expect([refused.code, refused.report.hosts[0]?.error?.code]).toEqual([2, 'destroys']);
+      // One that Docker cannot make is taken back with everybody, their addresses and their names.
+      write(entries({}, {}, { 'com.docker.network.driver.mtu': 'wide' }));
+      const failed = await lab.run('--allow-destroy');
+      expect([failed.code, statusOf(failed.report, 'app1')]).toEqual([2, 'reverted']);
+      const ends = (name: string): Promise<string> =>
+        on(
+          `docker inspect ${name} --format '{{with .NetworkSettings.Networks.eip_a}}{{.IPAMConfig.IPv4Address}} {{index .Aliases 0}}{{end}}'`,
+        );
+      expect(await ends('other')).toBe('172.19.0.50 friend');
+      expect(await ends('stopped')).toMatch(/^172\.19\.0\.51 /);
+      write(entries({}, {}, { 'com.docker.network.driver.mtu': 1400 }));
       const named =
         'Docker network eip_a is made anew, which detaches other (172.19.0.50), not declared here; stopped (172.19.0.51), not declared here; web-a (172.19.0.100)';
       expect(refused.stderr).toContain(named);
@@ -237,10 +266,6 @@ labSupport('an app host whose apps are containers', () => {
       expect([checked.code, checked.stdout]).toEqual([0, expect.stringContaining(named)]);
       expect(await changed('--allow-destroy')).toEqual(['live docker-network:eip_a: options']);
       await on('docker start stopped');
-      const ends = (name: string): Promise<string> =>
-        on(
-          `docker inspect ${name} --format '{{with .NetworkSettings.Networks.eip_a}}{{.IPAddress}} {{index .Aliases 0}}{{end}}'`,
-        );
       expect(await ends('other')).toBe('172.19.0.50 friend');
       expect(await ends('stopped')).toMatch(/^172\.19\.0\.51 /);
       await expectWhole();
@@ -298,7 +323,7 @@ labSupport('an app host whose apps are containers', () => {
     'somebody else’s container of that name is replaced only with --allow-destroy',
     async () => {
       const name = 'theirs';
-      await on(`docker run -d --name ${name} eip:latest`);
+      await on(`docker run -d --rm --name ${name} eip:latest`);
       const theirs = [
         ...entries(),
         {
@@ -316,6 +341,11 @@ labSupport('an app host whose apps are containers', () => {
       );
       expect(await on(`docker inspect ${name} --format '{{.HostConfig.NetworkMode}}'`)).toBe('default');
       expect((await changed('--allow-destroy')).length).toBeGreaterThan(0);
+      // Ours by now: that nobody declares it any more is told.
+      write(entries());
+      expect((await lab.run('--check')).stderr).toContain(
+        `container ${name}, which provision made, is not declared any more: docker rm -f ${name}`,
+      );
       expect((await rollback()).code).toBe(0);
       expect(
         await on(`docker inspect ${name} --format '{{.HostConfig.NetworkMode}} {{.State.Running}}'`),
@@ -325,6 +355,42 @@ labSupport('an app host whose apps are containers', () => {
       await expectInSync();
     },
     3 * MINUTES,
+  );
+
+  it(
+    'names that somebody else’s ids begin with are names: nothing of his is touched',
+    async () => {
+      const ids = await on('docker run -d --name innocent eip:latest; docker network create quiet');
+      const [container = '', network = ''] = ids.split('\n').map((id) => id.slice(0, 6));
+      const entry = {
+        name: 'hex',
+        nic: A.nic,
+        network: { name: network, subnet: '172.21.0.0/24' },
+        containers: [{ name: container, ip: '172.21.0.100', image: 'eip:latest' }],
+      };
+      write([...entries(), entry]);
+      const made = await lab.run();
+      if (made.code !== 0) throw new Error(`ended ${made.code}:\n${made.stdout}${made.stderr}`);
+      await expectInSync();
+      expect(await on(`docker ps --format '{{.Names}}' | sort | xargs`)).toBe(
+        ['innocent', 'web-a', 'web-b', container].toSorted().join(' '),
+      );
+      write([
+        ...entries(),
+        { ...entry, containers: [{ ...entry.containers[0], ip: '172.21.0.101' }] } as DockerEntry,
+      ]);
+      expect(await changed()).toEqual([`live docker-container:${container}: address`]);
+      expect([(await rollback()).code, (await rollback('--run', made.report.runId)).code]).toEqual([0, 0]);
+      expect(
+        await on(
+          'docker inspect innocent --format {{.State.Running}}; docker network ls -q -f name=quiet | wc -l',
+        ),
+      ).toBe('true\n1');
+      await on('docker rm -f innocent; docker network rm quiet');
+      write(entries());
+      await expectInSync();
+    },
+    4 * MINUTES,
   );
 
   it(

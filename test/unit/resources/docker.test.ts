@@ -141,11 +141,11 @@ describe('a Docker network', () => {
     expect(script.indexOf('docker_api DELETE')).toBeLessThan(script.indexOf('/networks/create'));
     // Fixed addresses first, and the dynamic one has none to ask for.
     expect(script).toMatch(
-      /put_on '\/containers\/web-a' .*"IPv4Address":"172\.19\.0\.100".*\nput_on '\/containers\/foreign' '\/networks\/eip_a' '\{"Container":"foreign","EndpointConfig":\{'/,
+      /"Name":"\/web-a"'\)" \]; then put_on '\{"Container":"web-a",.*"IPv4Address":"172\.19\.0\.100"\},' .*\n.*put_on '\{"Container":"foreign","EndpointConfig":\{'/,
     );
     // The way back makes it as it was.
     expect(change.revert.steps[0]).not.toContain('driver.mtu');
-    expect(change.revert.steps[0]).toMatch(/put_on '\/containers\/web-a'/);
+    expect(change.revert.steps[0]).toMatch(/put_on '\{"Container":"web-a"/);
   });
 
   it('with nobody in it is made anew without being asked for', () => {
@@ -161,6 +161,24 @@ describe('a Docker network', () => {
       'Docker network eip_a, which provision did not make, is made anew',
     );
     expect(plan(network({ a: 'b' }), alone, { taken: true }).destroys).toBeUndefined();
+  });
+
+  it('and a container that provision made and nobody declares any more are told, with what to type', () => {
+    expect(network().warnings?.(capture('running'))).toEqual([]);
+    const fewer = dockerNetwork({
+      name: 'eip_a',
+      definition: definition('eip_a', '172.19.0', { 'com.docker.network.host_ipv4': '172.31.0.8' }),
+      reads: { networks: ['eip_a', 'other'], containers: ['web-b', 'web-c'], images: ['eip:latest'] },
+    });
+    expect(fewer.warnings?.(capture('running'))).toEqual([
+      'container web-a, which provision made, is not declared any more: docker rm -f web-a',
+      'Docker network eip_b, which provision made, is not declared any more: docker network rm eip_b',
+    ]);
+    // Somebody else's is nobody's business, and neither is one that a change has just set aside.
+    const theirs = edited(capture('running'), /"provision.name"/g, '"some.label"');
+    expect(fewer.warnings?.(theirs)).toEqual([]);
+    const aside = edited(capture('running'), '"/web-a"', '"/web-a.provision-0123456789ab"');
+    expect(fewer.warnings?.(aside)).toHaveLength(1);
   });
 
   it('that overlaps another one of the host is refused by name, before anything is changed', () => {
@@ -244,7 +262,7 @@ describe('a container', () => {
     const [script = ''] = change.apply.steps;
     expect(script.indexOf('/containers/create')).toBeLessThan(script.indexOf('|| set_aside'));
     const [back = ''] = change.revert.steps;
-    expect(back).toMatch(/one=\$\(docker_id '\/containers\/[0-9a-f]{64}\/json'\)/);
+    expect(back).toMatch(/one=\$\(docker_id '\/containers\/[0-9a-f]{64}\/json' '"Id":'\)/);
     // Where it is gone it is made once more, with what it was made with.
     expect(back).toContain('"GREETING=by-hand"');
     expect(change.apply.settled?.[0]).toContain('provision-');
@@ -272,12 +290,53 @@ describe('a container', () => {
   });
 });
 
+describe('a name that could be the beginning of an id', () => {
+  /** What `docker_id` says when Docker answers a question for something with a thing that has this name. */
+  const found = (kind: 'container' | 'network', name: string): string => {
+    const change =
+      kind === 'container'
+        ? plan(webA({ name: 'fe' }), capture('none'))
+        : plan(dockerNetwork({ name: 'fe', definition: JSON.stringify({ Name: 'fe' }) }), {
+            stdout: '[]\n@ 200\n[]\n@ 200\n',
+            code: 0,
+          });
+    const script = change.apply.steps.join('\n');
+    const [functions = ''] = script.split(/^set_aside\(\)|^was=/m);
+    const [, ask = ''] = /^(?:now|was)=(\$\(docker_id .*\))$/m.exec(script) ?? [];
+    const id = 'f'.repeat(64);
+    const answer =
+      kind === 'container'
+        ? `{"Id":"${id}","Name":"/${name}","Mounts":[{"Name":"fe"}]}`
+        : `{"Name":"${name}","Id":"${id}","Containers":{"${id}":{"Name":"fe","EndpointID":""}}}`;
+    const asked = `${functions}\ncurl() { printf '%s\\n200' '${answer}'; }\nprintf %s "${ask}"`;
+    return execFileSync('dash', ['-ec', asked], { encoding: 'utf8' });
+  };
+
+  it('is not taken for one, whoever has it in his answer', () => {
+    for (const kind of ['container', 'network'] as const) {
+      expect(found(kind, 'fe')).toMatch(/^f{64}$/);
+      expect(found(kind, 'somebody-else')).toBe('');
+    }
+  });
+
+  it('nor in what was read, nor as an image', () => {
+    const other = edited(capture('running'), '"Name":"/web-a"', '"Name":"/other"');
+    expect(plan(webA(), other).changes[0]?.action).toBe('create');
+    expect(dockerImage({ name: 'cafe' }).probe).toContain('/images/cafe%3Alatest/json');
+    expect(plan(webA({ image: 'cafe' }), capture('none')).apply.steps.join()).toContain(
+      '"Image":"cafe:latest"',
+    );
+  });
+});
+
 describe('after a reboot in the middle', () => {
   it('the way back waits for Docker, in order, and throws away what it does not need', () => {
     const root = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
     const changes = [plan(webB(), capture('drifted')), plan(network({ a: 'b' }), capture('drifted'))];
     const atBoot = changes.flatMap(({ revert }) => revert.atBoot ?? []).join('\n');
-    const asked = `systemd-run() { echo "unit: $*"; }\n${atBoot}`.replaceAll('/run/provision', root);
+    const asked = `systemd-run() { echo "unit: $*"; }\n${atBoot}`
+      .replaceAll('systemd-run', 'systemd_run')
+      .replaceAll('/run/provision', root);
     const printed = execFileSync('dash', ['-ec', asked], { encoding: 'utf8' });
     expect(printed).toMatch(
       /^unit: -q --no-block --collect --unit=provision-docker-back -p After=docker\.service .*\n$/,
