@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { spread } from '../../../src/checks/index.ts';
 import type { Check } from '../../../src/model/check.ts';
@@ -43,13 +44,7 @@ describe('spread', () => {
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const made = check([1, 1], `http://127.0.0.1:${port}/`, 8);
-    const said = await new Promise<string>((resolve, reject) => {
-      import('node:child_process')
-        .then(({ execFile }) =>
-          execFile('sh', ['-c', made.script], (error, stdout) => (error ? reject(error) : resolve(stdout))),
-        )
-        .catch(reject);
-    });
+    const { stdout: said } = await promisify(execFile)('sh', ['-c', made.script]);
     server.close();
     expect(said).toBe('2 ?,4 a,2 b');
     // Control: nobody listens there any more.
