@@ -21,19 +21,19 @@ export interface Transports {
 }
 
 /**
- * The same host as the lab has it: its address, user and port there. In a rehearsal (`whole`) the keys are the lab's too, and a
- * hop that the inventory does not describe is not there, nor needed.
+ * The same host as the lab has it: its address, user, port and keys there. A hop that the inventory does not describe is
+ * not there, nor needed.
  */
-function inLab(target: Target, lab: Lab, whole: boolean): Target {
+function inLab(target: Target, lab: Lab): Target {
   const host = lab.hosts.find(({ name }) => name === target.name);
   if (host === undefined) return target;
   const { address, user, sshPort: port } = host;
-  const keys = whole ? { privateKeyFile: undefined, hostKeys: [] } : {};
-  const hops = target.jumps.filter((hop) => !whole || lab.hosts.some(({ name }) => name === hop.name));
+  const keys = { privateKeyFile: undefined, hostKeys: [] };
+  const hops = target.jumps.filter((hop) => lab.hosts.some(({ name }) => name === hop.name));
   return {
     ...target,
     connection: { ...target.connection, address, user, port, ...keys },
-    jumps: hops.map((hop) => inLab(hop, lab, whole)),
+    jumps: hops.map((hop) => inLab(hop, lab)),
   };
 }
 
@@ -61,8 +61,7 @@ export async function transportsFor(
   const transport: Transport = {
     connect: (target, signal) => {
       const { via } = target.connection;
-      if (lab && overLab && (given || via === 'lab'))
-        return overLab.connect(inLab(target, lab, given !== undefined), signal);
+      if (lab && overLab && (given || via === 'lab')) return overLab.connect(inLab(target, lab), signal);
       if (via === 'local') return local.connect(target, signal);
       if (via === 'ssh') return overSsh.connect(target, signal);
       throw new ProvisionError(

@@ -24,6 +24,9 @@ export const readLive = (kind: 'zone' | 'policy', name: string): string =>
     `"$(sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null)"`,
   ].join(' ');
 
+/** Shell text that prints firewalld's version as JSON on a line of its own, or nothing where it does not run. */
+export const readVersion = `busctl --auto-start=no --timeout=10 --json=short get-property ${NAME} ${PATH} ${NAME} version 2>/dev/null || true`;
+
 /** The words of that line; tabs inside are escaped by JSON. */
 const liveWords = ({ stdout }: ProbeOutput): string[] => (stdout.split('\n', 1)[0] ?? '').split('\t');
 

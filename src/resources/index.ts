@@ -14,6 +14,7 @@ export type { DockerNetworkProps } from './docker-network.ts';
 export { file } from './file.ts';
 export { firewalldPolicy, firewalldZone } from './firewalld.ts';
 export { blanketZones } from './firewalld-blanket.ts';
+export { forwardingNics } from './firewalld-nics.ts';
 export { onlyWhere } from './only-where.ts';
 export { packageInstalled } from './package.ts';
 export { policyRouting } from './policy-routing.ts';

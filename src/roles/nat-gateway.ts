@@ -5,6 +5,7 @@ import {
   dockerForward,
   firewalldPolicy,
   firewalldZone,
+  forwardingNics,
   onlyWhere,
   packageInstalled,
   service,
@@ -101,13 +102,18 @@ function firewalld(vars: HostVariables, context: RoleContext): Resource[] {
   });
   const declared = zones(vars, context);
   const names = Object.keys(zonesOf(vars));
-  if (declared.length === 0) return [onlyWhere(RUNS_FIREWALLD, policy), blanketZones(names)];
+  const zoned = new Set(Object.values(zonesOf(vars)).flatMap(({ interfaces }) => interfaces));
+  const nics = Object.keys(vars.nics ?? {}).filter((nic) => !zoned.has(nic));
+  const forwarding =
+    nics.length === 0 || sources.length === 0 ? [] : [onlyWhere(RUNS_FIREWALLD, forwardingNics({ nics }))];
+  if (declared.length === 0) return [...forwarding, onlyWhere(RUNS_FIREWALLD, policy), blanketZones(names)];
   return [
     blanketZones(names),
     packageInstalled({ name: 'firewalld' }),
     ...declared,
     policy,
     service({ name: 'firewalld', running: true, enabled: true }),
+    ...forwarding,
   ];
 }
 

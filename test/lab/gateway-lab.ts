@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import os from 'node:os';
 import path from 'node:path';
 import type { Report } from '../../src/model/report.ts';
+import { release } from './release.ts';
 
 const CLI = path.resolve('dist/cli/main.js');
 
@@ -103,6 +104,17 @@ export async function gatewayLab(
       rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * What an administrator of Debian 13 does first: since firewalld 2 nothing is forwarded for NICs that no zone names.
+ * Elsewhere they stay in the default zone only by default, as they come.
+ */
+export async function nameNics(lab: Pick<GatewayLab, 'on'>, host: string): Promise<void> {
+  if (release !== 'debian-13') return;
+  const name =
+    '[ -e "/sys/class/net/$nic" ] && firewall-cmd -q --permanent --zone=public --add-interface="$nic"';
+  await lab.on(host, `for nic in eth0 eth1; do ${name}; done; firewall-cmd -q --reload`);
 }
 
 /** `layer resource: field` of every change, sorted. */
