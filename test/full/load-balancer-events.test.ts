@@ -51,6 +51,7 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
     it(
       'spread, health and state hold; what fails is told',
       async () => {
+        await lab.on('s14', 'systemctl stop lab-echo@7000');
         const far = traffic.start('s14', 'answer', '7000');
         const rows: string[] = [];
         const wrong: string[] = [];

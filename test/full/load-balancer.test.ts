@@ -93,6 +93,7 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
     it(
       '50 replacements of the backends fail none of at least 5,000 connections; taking them out and in again does',
       async () => {
+        await lab.on('s14', 'systemctl stop lab-echo@7000');
         const far = traffic.start('s14', 'answer', '7000');
         await pause(500);
         const held = traffic.start('outside1', 'hold', EIP, '7000');
