@@ -67,24 +67,28 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
     it(
       'a backend killed under at least 200 requests a second fails its share until it is out, and none after',
       async () => {
-        const began = Date.now();
-        const load = traffic.start('outside1', 'load', EIP, '8080', '300');
-        await pause(2000);
-        await lab.on('s15', 'systemctl stop lab-echo@8080');
-        await pause(OUT_WITHIN + 5000);
-        const { total, failed, firstFailed, lastFailed } = await traffic.end<Load>(load);
-        const rate = total / ((Date.now() - began) / 1000);
-        const out = (lastFailed ?? 0) - (firstFailed ?? 0);
-        process.stdout.write(
-          `\n${engine}: ${failed} of ${total} failed at ${rate.toFixed(0)} requests a second, out after ${out} ms (allowed: ${OUT_WITHIN})\n`,
-        );
-        expect(failed).toBeGreaterThan(0);
-        expect(out).toBeLessThan(OUT_WITHIN);
+        let rate = 0;
+        // A machine that is busy with other things opens fewer a second: then once more.
+        for (let tries = 0; tries < 4 && rate < 200; tries += 1) {
+          const began = Date.now();
+          const load = traffic.start('outside1', 'load', EIP, '8080', '400');
+          await pause(2000);
+          await lab.on('s15', 'systemctl stop lab-echo@8080');
+          await pause(OUT_WITHIN + 5000);
+          const { total, failed, firstFailed, lastFailed } = await traffic.end<Load>(load);
+          rate = total / ((Date.now() - began) / 1000);
+          const out = (lastFailed ?? 0) - (firstFailed ?? 0);
+          process.stdout.write(
+            `\n${engine}: ${failed} of ${total} failed at ${rate.toFixed(0)} requests a second, out after ${out} ms (allowed: ${OUT_WITHIN})\n`,
+          );
+          expect(failed).toBeGreaterThan(0);
+          expect(out).toBeLessThan(OUT_WITHIN);
+          await lab.on('s15', 'systemctl start lab-echo@8080');
+          await on(
+            "for i in $(seq 300); do grep -q '^10.1.160.15 .* up ' /run/provision/lb/web && exit 0; sleep 0.2; done; exit 1",
+          );
+        }
         expect(rate).toBeGreaterThan(200);
-        await lab.on('s15', 'systemctl start lab-echo@8080');
-        await on(
-          "for i in $(seq 300); do grep -q '^10.1.160.15 .* up ' /run/provision/lb/web && exit 0; sleep 0.2; done; exit 1",
-        );
         expect(await lab.answers('outside1', `http://${EIP}:8080/`, 10)).toEqual({ s14: 5, s15: 5 });
       },
       5 * MINUTES,
