@@ -53,6 +53,10 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
       async () => {
         await lab.on('s14', 'systemctl stop lab-echo@7000');
         const far = traffic.start('s14', 'answer', '7000');
+        await lab.on(
+          's14',
+          'for i in $(seq 100); do ss -Hltn | grep -q :7000 && exit 0; sleep 0.1; done; exit 1',
+        );
         const rows: string[] = [];
         const wrong: string[] = [];
         const events: [string, () => Promise<unknown>][] = [
@@ -105,7 +109,9 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
           );
           if (JSON.stringify(spread) !== JSON.stringify({ north1: 10, s14: 10 }))
             wrong.push(`${what}: ${JSON.stringify(spread)}`);
-          if (changes.length > 0) wrong.push(`${what}: ${changes.join(', ')}`);
+          // Docker puts a rule of its own before the jumps to ours whenever it starts: told, and harmless.
+          if (changes.some((change) => firewalld || change !== 'live rules:lb: jumps'))
+            wrong.push(`${what}: ${changes.join(', ')}`);
           if (!alive && what !== 'reboot') wrong.push(`${what}: the held connection died`);
           // Others share this machine: three times what was seen on a quiet one, and ten more. A reboot takes the host away.
           if (what !== 'reboot' && failed > 25) wrong.push(`${what}: ${failed} of ${total} failed`);

@@ -99,6 +99,10 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
       async () => {
         await lab.on('s14', 'systemctl stop lab-echo@7000');
         const far = traffic.start('s14', 'answer', '7000');
+        await lab.on(
+          's14',
+          'for i in $(seq 100); do ss -Hltn | grep -q :7000 && exit 0; sleep 0.1; done; exit 1',
+        );
         await pause(500);
         const held = traffic.start('outside1', 'hold', EIP, '7000');
         const load = traffic.start('outside1', 'load', EIP, '8080', '150');
