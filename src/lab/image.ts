@@ -118,8 +118,5 @@ async function buildOver(
   const lower = below.map(pathOf).reverse().join(':');
   const [workdir, root] = [join(work, 'work'), join(work, 'root')];
   for (const directory of [made, workdir, root]) mkdirSync(directory, { mode: 0o755 });
-  await run([
-    ...[...TIED, 'sh', '-c', OVER_SCRIPT, 'over'],
-    ...[lower, made, workdir, root, script],
-  ]);
+  await run([...[...TIED, 'sh', '-c', OVER_SCRIPT, 'over'], ...[lower, made, workdir, root, script]]);
 }
