@@ -6,12 +6,19 @@ import type { Session } from '../model/transport.ts';
 import { asked, judge, mustRevert } from './checks.ts';
 import type { CompiledPlay } from './compile.ts';
 import { confirmHost } from './confirm.ts';
+import { explainFailures } from './explain.ts';
 import type { HostRun } from './host-run.ts';
 import { changesOf } from './plan.ts';
 import { askController, checkKey, CONTROLLER, keep, readHost } from './probe.ts';
 import type { CheckOutput } from './probe-script.ts';
 import type { Context } from './run.ts';
 import { takeBack } from './take-back.ts';
+
+/** Milliseconds of the window that must be left to look for a reason. */
+const TO_EXPLAIN_MS = 25_000;
+
+const hasTime = ({ transaction, windowEnds = 0 }: HostRun): boolean =>
+  transaction?.armed !== true || windowEnds - Date.now() > TO_EXPLAIN_MS;
 
 interface Verdict {
   /** Why the batch must be put back; null = it stays. */
@@ -142,6 +149,8 @@ export async function settleBatch(
     return applied.every((host) => host.status === 'changed') ? 'ok' : 'failed';
   }
   const { reason, culprit } = verdict;
+  // As long as the change is there: once it is back, nobody can see any more why it failed.
+  if (applied.every(hasTime)) await explainFailures(context, play.checks);
   await Promise.all(
     applied.map((host) =>
       context.limit(() => host.timed('revert', () => takeBack(context, host, reason, culprit))),
