@@ -25,6 +25,8 @@ interface Verdict {
   readonly reason: string | null;
   /** The host whose fault it is. */
   readonly culprit: string | null;
+  /** Nothing but checks decided it. */
+  readonly byCheck?: boolean;
 }
 
 const fine: Verdict = { reason: null, culprit: null };
@@ -120,10 +122,15 @@ async function verify(
       return {
         reason: `check "${result.name}": expected ${result.expected}, got ${result.got}`,
         culprit: culpritOf(broken.check, changed),
+        byCheck: true,
       };
     }),
   );
-  return { verdict: verdicts.find((verdict) => verdict.reason !== null) ?? fine, results: all };
+  const bad = verdicts.filter(({ reason }) => reason !== null);
+  return {
+    verdict: { ...(bad[0] ?? fine), byCheck: bad.every(({ byCheck }) => byCheck === true) },
+    results: all,
+  };
 }
 
 /** Verifies a batch that was applied, then confirms it; if one host or check fails, the whole batch is put back. */
@@ -134,7 +141,10 @@ export async function settleBatch(
 ): Promise<'ok' | 'failed'> {
   const applied = batch.filter((host) => host.transaction !== null);
   const failed = batch.find((host) => host.transaction === null);
-  const nothing = (reason: string, culprit: string | null) => ({ verdict: { reason, culprit }, results: [] });
+  const nothing = (reason: string, culprit: string | null): Awaited<ReturnType<typeof verify>> => ({
+    verdict: { reason, culprit },
+    results: [],
+  });
   const { verdict, results } = failed
     ? nothing(`${failed.name} of the same batch failed`, failed.name)
     : context.signal?.aborted
@@ -148,9 +158,10 @@ export async function settleBatch(
     );
     return applied.every((host) => host.status === 'changed') ? 'ok' : 'failed';
   }
-  const { reason, culprit } = verdict;
-  // As long as the change is there: once it is back, nobody can see any more why it failed.
-  if (applied.every(hasTime)) await explainFailures(context, play.checks);
+  const { reason, culprit, byCheck = false } = verdict;
+  // As long as the change is there: once it is back, nobody can see any more why it failed. A host that cannot be managed
+  // goes back at once.
+  if (byCheck && applied.every(hasTime)) await explainFailures(context, play.checks);
   await Promise.all(
     applied.map((host) =>
       context.limit(() => host.timed('revert', () => takeBack(context, host, reason, culprit))),

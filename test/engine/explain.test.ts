@@ -143,6 +143,32 @@ describe('why a check fails', () => {
     expect(hosts.has('a', 'x')).toBe(false);
   });
 
+  it('where something else puts it back, that comes first', async () => {
+    hosts.put('a', 'broken');
+    const asked = saying('one', [
+      { id: 'x', host: 'a', script: 'if test -e "$HOST/x"; then echo changed; else echo back; fi' },
+    ]);
+    const run = await hosts.run(
+      [
+        {
+          hosts: 'a,b',
+          roles: [
+            {
+              name: 'one',
+              build: ({ host }) => ({
+                resources: [flag({ name: 'x', ...(host.name === 'b' ? { step: 'exit 1' } : {}) })],
+              }),
+            },
+          ],
+          checks: [() => [failing('a', asked)]],
+        },
+      ],
+      { confirmTimeout: 60 },
+    );
+    expect(run.hosts.find(({ name }) => name === 'a')?.status).toBe('reverted');
+    expect(hintsOf(run)['a']).toBe('x: back');
+  });
+
   it('a plan with changes is not looked into: it says itself what is not yet so', async () => {
     hosts.put('b', 'broken');
     const asked = saying('one', [{ id: 'at', host: 'c', script: 'touch "$HOST/asked"' }]);
