@@ -26,7 +26,7 @@ export {
 } from './resources/index.ts';
 export { quote, sh } from './shell/quote.ts';
 export { ProvisionError } from './model/error.ts';
-export type { Check, CheckResult } from './model/check.ts';
+export type { Check, CheckHint, CheckResult, Diagnosis, Question } from './model/check.ts';
 export type { Host } from './model/host.ts';
 export type {
   CheckSpec,
