@@ -257,7 +257,8 @@ labSupport('transactions on a real host', () => {
   it(
     'case 15: two controllers at once: one proceeds, the other exits 6 and names it',
     async () => {
-      const playbook = lab.playbook('slow', trap('sleep 4; touch /run/trap', 'rm -f /run/trap'));
+      const go = 'for i in $(seq 400); do [ ! -e /run/go ] || break; sleep 0.1; done; rm -f /run/go';
+      const playbook = lab.playbook('slow', trap(`${go}; touch /run/trap`, 'rm -f /run/trap'));
       const first = startProvision(...argv(playbook));
       const firstEnd = endOf(first);
       await untilHost(PENDING);
@@ -266,6 +267,7 @@ labSupport('transactions on a real host', () => {
       const second = await lab.runPlaybook(playbook);
       expect(second.code).toBe(6);
       expect(second.stderr).toMatch(/run \S+ of \S+@\S+ since/);
+      await lab.on('gw1', 'touch /run/go');
       expect((await firstEnd).code).toBe(0);
       const told = (await provision('status', '-i', lab.inventory, '-l', 'gw1')).stdout;
       expect(told).toMatch(/gw1 +\S+Z +confirmed/);
