@@ -56,6 +56,10 @@ export interface FakeHost {
   readonly connections: number;
   /** Commands run so far. */
   readonly execs: number;
+  /** Channels opened so far: one for each session, and one for each connection forwarded. */
+  readonly channels: number;
+  /** Bytes on the wire so far, key exchange and padding included, as this host sees them. */
+  readonly bytes: { readonly received: number; readonly sent: number };
   readonly commands: readonly string[];
   /** `user` of every successful login. */
   readonly logins: readonly string[];
@@ -94,6 +98,7 @@ export async function startFakeHost(options: FakeHostOptions = {}): Promise<Fake
   const hostKey = hostKeys[0]?.public ?? '';
   const authorized = (options.authorizedKeys ?? [client.public]).map(blobOf);
   const seen = { connections: 0, commands: [] as string[], logins: [] as string[], forwards: [] as string[] };
+  const counted = { channels: 0, received: 0, sent: 0 };
   const sockets = new Set<Socket>();
   const children = new Set<ChildProcess>();
 
@@ -104,7 +109,13 @@ export async function startFakeHost(options: FakeHostOptions = {}): Promise<Fake
   const server = createServer({ noDelay: true }, (socket) => {
     seen.connections += 1;
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
+    socket
+      .on('error', () => undefined)
+      .on('close', () => {
+        sockets.delete(socket);
+        counted.received += socket.bytesRead;
+        counted.sent += socket.bytesWritten;
+      });
     // Read on, or the end of the connection would go unseen.
     if (options.hang === 'before-handshake') return void socket.resume();
     ssh.injectSocket(socket);
@@ -135,6 +146,7 @@ export async function startFakeHost(options: FakeHostOptions = {}): Promise<Fake
       if (options.hang === 'after-login') freeze(socket);
     });
     connection.on('session', (accept) => {
+      counted.channels += 1;
       const session = accept();
       session.on('exec', (acceptExec, _reject, { command }) => {
         seen.commands.push(command);
@@ -148,6 +160,7 @@ export async function startFakeHost(options: FakeHostOptions = {}): Promise<Fake
       onward.once('error', () => reject());
       onward.once('connect', () => {
         const channel = accept();
+        counted.channels += 1;
         channel.on('error', () => undefined);
         onward.removeAllListeners('error');
         onward.on('error', () => channel.destroy());
@@ -205,6 +218,17 @@ export async function startFakeHost(options: FakeHostOptions = {}): Promise<Fake
     },
     get execs() {
       return seen.commands.length;
+    },
+    get channels() {
+      return counted.channels;
+    },
+    get bytes() {
+      const total = (end: 'bytesRead' | 'bytesWritten'): number =>
+        [...sockets].reduce((sum, socket) => sum + socket[end], 0);
+      return {
+        received: counted.received + total('bytesRead'),
+        sent: counted.sent + total('bytesWritten'),
+      };
     },
     get open() {
       return sockets.size;
