@@ -1,4 +1,3 @@
-import { labOf } from '../lab/index.ts';
 import type { Lab } from '../lab/index.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
@@ -44,7 +43,9 @@ export async function transportsFor(
   given?: Lab,
 ): Promise<Transports> {
   const wantsLab = [...inventory.hosts.values()].some((host) => host.connection.via === 'lab');
-  const lab = given ?? (wantsLab ? await labOf(inventory) : null);
+  // The lab and zx are loaded only for inventories that live there.
+  const runningLab = async (): Promise<Lab | null> => (await import('../lab/index.ts')).labOf(inventory);
+  const lab = given ?? (wantsLab ? await runningLab() : null);
   const make = flags.transport === 'openssh' ? opensshTransport : sshTransport;
   const ssh = (configFile: string | undefined): Transport =>
     retrying(

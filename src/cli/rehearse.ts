@@ -138,7 +138,7 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
           { hostKeyChecking: 'strict', timeout: 15 },
           lab,
         );
-        const shown = screen({ verbose: flags.verbose, quiet: false, diff: false });
+        const shown = await screen({ verbose: flags.verbose, quiet: false, diff: false });
         const emit: Emit = (event) => [shown, listen].forEach((hear) => hear?.(event));
         return run(
           compiled,

@@ -68,7 +68,7 @@ export async function rollbackHosts(flags: RollbackFlags): Promise<number> {
         ...transports,
         ...placesOnHosts(process.env),
         targets,
-        emit: flags.json ? quietly() : screen({ ...flags, diff: false }),
+        emit: flags.json ? quietly() : await screen({ ...flags, diff: false }),
         signal: stop.signal,
       },
     );

@@ -131,8 +131,8 @@ export async function runPlaybook(
       prove: flags.prove,
       commit: await commit,
     };
-    const attempt = (how: Attempt): Promise<RunResult> => {
-      const shown = screen(flags);
+    const attempt = async (how: Attempt): Promise<RunResult> => {
+      const shown = await screen(flags);
       const emit: Emit = (event) => [shown, reports.emit].forEach((hear) => hear(event));
       const dependencies = { ...transports, ...places, targets, emit, signal: stop.signal };
       return run(compiled, { ...options, ...how }, dependencies);

@@ -1,8 +1,6 @@
 import type { Emit } from '../model/event.ts';
 import { coloursFor } from '../reporters/colour.ts';
 import { progressLines, resultLines } from '../reporters/lines.ts';
-import { summaryReporter } from '../reporters/summary.ts';
-import { treeReporter } from '../reporters/tree.ts';
 
 export interface OutputFlags {
   readonly verbose: number;
@@ -24,8 +22,8 @@ const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {
   if (error.code !== 'EPIPE') throw error;
 };
 
-/** Results to stdout, progress to stderr: a tree on a terminal, elsewhere one line each. */
-export function screen({ verbose: verbosity, quiet, diff }: OutputFlags): Emit {
+/** Results to stdout, progress to stderr: a tree on a terminal, elsewhere one line each. listr2 is loaded for a tree only. */
+export async function screen({ verbose: verbosity, quiet, diff }: OutputFlags): Promise<Emit> {
   const { stdout, stderr, env } = process;
   const [outColours, errColours] = [coloursFor(stdout, env), coloursFor(stderr, env)];
   [stdout, stderr].forEach((stream) => stream.off('error', ignoreClosedPipe).on('error', ignoreClosedPipe));
@@ -43,6 +41,10 @@ export function screen({ verbose: verbosity, quiet, diff }: OutputFlags): Emit {
       results(event);
     };
   }
+  const [{ summaryReporter }, { treeReporter }] = await Promise.all([
+    import('../reporters/summary.ts'),
+    import('../reporters/tree.ts'),
+  ]);
   const width = (): number => stdout.columns || 80;
   return treeReporter({
     verbosity,

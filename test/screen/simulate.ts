@@ -51,7 +51,7 @@ const before = process.cpuUsage();
 const start = performance.now();
 for (let run = 0; run < (simulation.runs ?? 1); run += 1) {
   const { verbose = 0, quiet = false, diff = false, reporter = 'screen' } = simulation;
-  await play(reporter === 'none' ? () => undefined : screen({ verbose, quiet, diff }), simulation);
+  await play(reporter === 'none' ? () => undefined : await screen({ verbose, quiet, diff }), simulation);
 }
 const { user, system } = process.cpuUsage(before);
 if (simulation.costs !== undefined) {
