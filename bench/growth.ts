@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { writeSshSetup } from '../test/fakehost/ssh-setup.ts';
+import { soundHost } from './sound-host.ts';
+import { median, timed } from './timed.ts';
+import type { Timing } from './timed.ts';
+
+// How time and memory of the controller grow: `npm run bench:growth`. No lab, no root. Prints Markdown.
+
+const ROUNDS = 3;
+const CLI = path.resolve('dist/cli/main.js');
+const directory = mkdtempSync(path.join(os.tmpdir(), 'provision-growth-'));
+const server = await soundHost();
+const setup = writeSshSetup({ server });
+const write = (name: string, value: unknown): string => {
+  const file = path.join(directory, name);
+  writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value));
+  return file;
+};
+
+const commands = write(
+  'commands.ts',
+  `import { command, play, playbook } from 'provision';
+const resources = Array.from({ length: 8 }, (_none, index) =>
+  command({ name: 'part' + index, check: 'test -e /' + index, run: 'true', undo: 'true' }));
+const role = { name: 'own', build: () => ({ resources }) };
+export default playbook('growth', [play({ hosts: 'all', roles: [role] })]);
+`,
+);
+
+const crowd = (count: number): string => {
+  const names = Array.from({ length: count }, (_none, index) => `h${index + 1}`);
+  const hosts = Object.fromEntries(names.map((name) => [name, { ansible_host: 'server' }]));
+  return write(`crowd-${count}.yml`, { all: { vars: { ansible_become: false }, hosts } });
+};
+
+const run = (playbook: string, inventory: string, ...words: string[]): Promise<Timing> =>
+  timed([process.execPath, CLI, playbook, '-i', inventory, '-F', setup.configFile, ...words]);
+
+interface Row {
+  readonly seconds: number;
+  readonly cpu: number;
+  readonly rssMb: number;
+}
+
+async function medians(once: () => Promise<Row>): Promise<Row> {
+  const all: Row[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) all.push(await once());
+  const of = (key: keyof Row): number => median(all.map((each) => each[key]));
+  return { seconds: of('seconds'), cpu: of('cpu'), rssMb: of('rssMb') };
+}
+
+const print = (...cells: (string | number)[]): void =>
+  void process.stdout.write(`| ${cells.join(' | ')} |\n`);
+
+async function hosts(): Promise<void> {
+  print('Hosts', 'Seconds', 'Milliseconds a host', 'CPU, s', 'CPU ms a host', 'Peak RSS, MB');
+  print('---', '---', '---', '---', '---', '---');
+  for (const count of [1, 10, 100, 500]) {
+    const inventory = crowd(count);
+    const before = server.connections;
+    const { seconds, cpu, rssMb } = await medians(() => run(commands, inventory));
+    if (server.connections - before !== count * ROUNDS) throw new Error('not one connection a host');
+    const each = (value: number): string => ((value * 1000) / count).toFixed(1);
+    print(count, seconds.toFixed(2), each(seconds), cpu.toFixed(2), each(cpu), rssMb.toFixed(0));
+  }
+}
+
+/** Loads, checks and compiles a gateway with so many DNAT entries; nothing is contacted. */
+async function entries(): Promise<void> {
+  print('DNAT entries', 'Seconds', 'CPU, s', 'Peak RSS, MB');
+  print('---', '---', '---', '---');
+  for (const count of [1, 500, 1000, 5000]) {
+    const dnat = Array.from({ length: count }, (_none, index) => ({
+      ...{ name: `e${index}`, eip: 'office', port: 10_000 + index, protocol: 'tcp+udp' },
+      ...{ to: '172.31.0.21', to_port: 80 },
+    }));
+    const gw1 = {
+      ansible_host: '172.31.0.2',
+      nics: { eth0: { network: 'vpc-a', address: '172.31.0.2/24' } },
+      eips: { office: { public: '203.0.113.10', private: '172.31.0.2' } },
+      nat: { engine: 'nftables', masquerade: ['172.31.0.16/28'], dnat },
+    };
+    const vars = { networks: { 'vpc-a': { cidr: '172.31.0.0/24', gateway: '172.31.0.1' } } };
+    const inventory = write('entries.yml', {
+      all: { vars, children: { 'nat-gateway': { hosts: { gw1 } } } },
+    });
+    const playbook = path.resolve('playbooks/gateway.ts');
+    const { seconds, cpu, rssMb } = await medians(() => run(playbook, inventory, '--syntax-check'));
+    print(count, seconds.toFixed(2), cpu.toFixed(2), rssMb.toFixed(0));
+  }
+}
+
+/** From the start of the process to the first connection, with one host of many chosen by -l. */
+async function oneOfMany(): Promise<void> {
+  print('Hosts in the inventory', 'Seconds to the first connection', 'Seconds', 'Peak RSS, MB');
+  print('---', '---', '---', '---');
+  for (const count of [10, 1000, 10_000]) {
+    const inventory = crowd(count);
+    const firsts: number[] = [];
+    const { seconds, rssMb } = await medians(async () => {
+      const [started, before] = [performance.now(), server.connections];
+      const watch = setInterval(() => {
+        if (server.connections === before) return;
+        firsts.push((performance.now() - started) / 1000);
+        clearInterval(watch);
+      }, 2);
+      return run(commands, inventory, '-l', 'h7');
+    });
+    print(count, median(firsts).toFixed(2), seconds.toFixed(2), rssMb.toFixed(0));
+  }
+}
+
+try {
+  for (const part of [hosts, entries, oneOfMany]) {
+    await part();
+    process.stdout.write(`\n`);
+  }
+  const load = os.loadavg().map((value) => value.toFixed(1));
+  process.stdout.write(`Load average at the end: ${load.join(' ')}. Node ${process.version}.\n`);
+} finally {
+  await server.close();
+  setup.remove();
+  rmSync(directory, { recursive: true });
+}
