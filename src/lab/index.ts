@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import type { Inventory } from '../model/host.ts';
 import { ProvisionError } from '../model/error.ts';
+import { workingFor } from './command.ts';
 import type { CommandResult } from './command.ts';
 import { hasTraces, removeEmptyStateRoot, removeLab } from './down.ts';
 import { execInside, execOnTerminal } from './exec.ts';
@@ -114,7 +115,8 @@ export async function labUp(inventory: Inventory, options: LabUpOptions = {}): P
       progress('removing what an earlier lab of this inventory left');
       await removeLab(id);
     }
-    return labFrom(await buildLab(plan, id, realpathSync(inventory.sources[0] ?? ''), progress), false);
+    const source = realpathSync(inventory.sources[0] ?? '');
+    return labFrom(await workingFor.run(id, () => buildLab(plan, id, source, progress)), false);
   });
 }
 
