@@ -82,7 +82,7 @@ async function down(options: LabOptions): Promise<void> {
 
 async function prune({ all = false }: { readonly all?: boolean }): Promise<void> {
   const { labDown, orphanedLabs, pruneImages, requireRoot } = await loadLab();
-  requireRoot('prune');
+  requireRoot();
   for (const id of orphanedLabs()) {
     await labDown(id);
     print(`removed lab ${id}, whose inventory is gone\n`);

@@ -94,7 +94,7 @@ function labFrom(state: LabState, wasUp: boolean): Lab {
 /** Builds the lab of an inventory, or finds it as it should be. */
 export async function labUp(inventory: Inventory, options: LabUpOptions = {}): Promise<Lab> {
   const progress = options.progress ?? (() => undefined);
-  requireRoot('up');
+  requireRoot();
   const plan = labPlan(inventory, options.release);
   await requirePackages(options.install ?? false, progress);
   const id = labIdOfInventory(inventory);
@@ -128,7 +128,7 @@ export async function labOf(inventory: Inventory): Promise<Lab | null> {
 
 /** Removes a lab and everything it made, the image cache excepted. True when there was anything to remove. */
 export async function labDown(target: Inventory | string): Promise<boolean> {
-  requireRoot('down');
+  requireRoot();
   const id = typeof target === 'string' ? target : labIdOfInventory(target);
   if (!isLabId(id))
     throw new ProvisionError('usage', `${id} is no lab`, { hint: 'Type: provision lab status' });
@@ -201,7 +201,7 @@ export const labShell = async (
 
 /** Powers a host off and boots it again: same disk, fresh network namespace. */
 export async function labReboot(lab: Lab, name: string): Promise<void> {
-  requireRoot('reboot');
+  requireRoot();
   const host = hostOf(lab, name);
   const names = labNames(lab.id);
   await withLock(names.lock, LOCK_TIMEOUT_MS, async () => {
