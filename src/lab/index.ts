@@ -9,6 +9,7 @@ import { withLock } from './lock.ts';
 import type { Release } from './image-spec.ts';
 import { imageName } from './image-spec.ts';
 import { initOf, startMachine, stopMachine } from './machine.ts';
+import { memoryOfHosts } from './memory.ts';
 import { isLabId, labIdOf, labNames } from './names.ts';
 import { plugHost, unplugHost } from './network.ts';
 import type { LabHost } from './plan.ts';
@@ -58,6 +59,8 @@ export interface LabStatus {
     readonly address: string;
     readonly running: boolean;
     readonly image: string;
+    /** Megabytes that its processes take now; null = it is not running. */
+    readonly memory: number | null;
   }[];
 }
 
@@ -147,13 +150,22 @@ export function labStatus(inventory: Inventory): LabStatus | null {
   const state = readState(id);
   if (state === null)
     return hasTraces(id) ? { id, source: inventory.sources[0] ?? '', phase: 'leftovers', hosts: [] } : null;
+  const inits = new Map(
+    state.plan.hosts.map(({ name }) => {
+      const machine = state.machines[name];
+      return [name, machine === undefined ? null : initOf(machine)] as const;
+    }),
+  );
+  const memory = memoryOfHosts([...inits.values()].filter((init) => init !== null));
   const hosts = state.plan.hosts.map((host) => {
     const machine = state.machines[host.name];
+    const init = inits.get(host.name) ?? null;
     return {
       name: host.name,
       address: host.address,
       image: imageName(host.image),
       running: machine !== undefined && isAlive(machine),
+      memory: init === null ? null : (memory.get(init) ?? null),
     };
   });
   return { id, source: state.source, phase: state.phase, hosts };

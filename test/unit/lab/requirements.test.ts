@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { problemsOf } from '../../../src/model/error.ts';
+import { memoryOfHosts, pssOf } from '../../../src/lab/memory.ts';
 import { missingPackages, packagesRefusal, requireRoot, withSudo } from '../../../src/lab/requirements.ts';
 import { availableMemory, roomFor, roomRefusal } from '../../../src/lab/room.ts';
 
@@ -79,12 +80,27 @@ describe('room for the hosts', () => {
   });
 
   test('the memory that the kernel calls available', () => {
-    // proc_meminfo(5); Linux 6.18.
+    // Made up, in the format of proc_meminfo(5).
     expect(
       availableMemory(
         'MemTotal:       24683520 kB\nMemFree: 1 kB\nMemAvailable:   20480 kB\nBuffers: 5 kB\n',
       ),
     ).toBe(20);
     expect(availableMemory('MemTotal: 5 kB\n')).toBe(Infinity);
+  });
+});
+
+describe('the memory of a running host', () => {
+  test('is what its processes hold, shared pages by share', () => {
+    // Made up, in the format of proc_pid_smaps(5).
+    expect(
+      pssOf('55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss:  7424 kB\nPss:  2048 kB\nPss_Dirty: 812 kB\n'),
+    ).toBe(2048);
+    expect(pssOf('')).toBe(0);
+  });
+
+  test('is counted by network namespace: that of this process holds at least itself', () => {
+    expect(memoryOfHosts([process.pid]).get(process.pid)).toBeGreaterThan(0);
+    expect(memoryOfHosts([])).toEqual(new Map());
   });
 });
