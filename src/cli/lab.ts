@@ -52,7 +52,9 @@ async function status(options: LabOptions): Promise<void> {
   if (found === null) return print('down\n');
   print(`${found.phase} ${found.id}\n`);
   for (const host of found.hosts)
-    print(`${host.name}\t${host.address}\t${host.image}\t${host.running ? 'running' : 'off'}\n`);
+    print(
+      `${host.name}\t${host.address}\t${host.image}\t${host.running ? 'running' : 'off'}\t${host.memory ?? '-'} MB\n`,
+    );
 }
 
 async function exec(name: string, argv: readonly string[], options: LabOptions): Promise<void> {
@@ -82,7 +84,7 @@ async function down(options: LabOptions): Promise<void> {
 
 async function prune({ all = false }: { readonly all?: boolean }): Promise<void> {
   const { labDown, orphanedLabs, pruneImages, requireRoot } = await loadLab();
-  requireRoot('prune');
+  requireRoot();
   for (const id of orphanedLabs()) {
     await labDown(id);
     print(`removed lab ${id}, whose inventory is gone\n`);

@@ -66,6 +66,10 @@ export const broken = (result: RunResult): string =>
       .map((c) => `${c.name}: expected ${c.expected}, got ${c.got}`),
   ].join('; ');
 
+/** What would keep our own SSH out; the run itself only warns of it, and is taken back. */
+export const lockoutsOf = ({ hosts }: RunResult): string[] =>
+  hosts.flatMap(({ name, lockouts = [] }) => lockouts.map(({ sentence }) => `${name}: ${sentence}`));
+
 /** A change without its words: what both a plan and the run say of it. */
 const keysOf = ({ hosts }: RunResult): Set<string> =>
   new Set(
@@ -86,6 +90,8 @@ export function firstRun({ lab, play, reports: files, inventory, runs }: Rehears
       act: async () => {
         predicted = await play({ check: true });
         demand(predicted.exitCode === 0, `The dry run ended ${predicted.exitCode}: ${broken(predicted)}`);
+        const locked = lockoutsOf(predicted);
+        demand(locked.length === 0, `The run would lock us out: ${locked.join('; ')}`);
         return `${changedOf(predicted).length} differences, ${checksOf(predicted)}`;
       },
     },

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks';
-import { ERROR_EXIT_CODES, problemsOf } from '../model/error.ts';
+import { ERROR_EXIT_CODES, ProblemList, problemsOf } from '../model/error.ts';
 import type { Emit } from '../model/event.ts';
 import type { Inventory } from '../model/host.ts';
 import { run } from '../engine/run.ts';
-import { labDown, labOf, labResetCounters, labUp } from '../lab/index.ts';
+import { labDown, labOf, labPlan, labResetCounters, labUp, requireRoot } from '../lab/index.ts';
 import type { Release } from '../lab/image-spec.ts';
 import type { Lab } from '../lab/index.ts';
 import { coloursFor } from '../reporters/colour.ts';
@@ -11,6 +11,7 @@ import { transportsFor } from './connect.ts';
 import { fail } from './fail.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
+import { backendsStages } from './rehearse-backends.ts';
 import { driftsFor } from './rehearse-drifts.ts';
 import type { Drift } from './rehearse-drifts.ts';
 import { faultStage } from './rehearse-fault.ts';
@@ -23,8 +24,10 @@ import {
   wrongSourceStage,
 } from './rehearse-stages.ts';
 import type { Rehearsal, Stage } from './rehearse-stages.ts';
+import { forgottenHosts } from './rehearse-ways-out.ts';
 import { checkReports } from './reports.ts';
 import { screen } from './screen.ts';
+import { shownArgv } from './shown-argv.ts';
 import { stopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
@@ -82,7 +85,10 @@ function partsOf(rehearsal: Rehearsal, { quick }: RehearseFlags, typed: readonly
       Promise.resolve(stages);
   let drifts: readonly Drift[] = [];
   return [
-    part(...firstRun(rehearsal), secondRun(rehearsal), wrongSourceStage(rehearsal, 'both runs')),
+    part(
+      ...[...firstRun(rehearsal), secondRun(rehearsal), wrongSourceStage(rehearsal, 'both runs')],
+      ...backendsStages(rehearsal),
+    ),
     async () => {
       drifts = await driftsFor(lab, compiled.hosts, runs.first ?? '');
       return drifts.map((drift) => driftStage(rehearsal, drift));
@@ -123,6 +129,9 @@ export async function rehearse(playbook: string, flags: RehearseFlags): Promise<
     const loaded = await load(playbook, flags);
     inventory = loaded.inventory;
     say(colours.bold(`rehearsal of ${playbook}`));
+    const forgotten = forgottenHosts(labPlan(inventory, flags.release), loaded.compiled, inventory);
+    if (forgotten.length > 0) throw new ProblemList(forgotten);
+    requireRoot(shownArgv(process.argv.slice(2)));
     labStarted = true;
     const lab = await freshLab(inventory, flags);
     await labResetCounters(lab);

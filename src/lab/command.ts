@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { $ } from 'zx/core';
 import { ProvisionError } from '../model/error.ts';
 
@@ -7,6 +8,18 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** The lab that commands work for. Their environment says so, and a later `down` finds those of a killed `up` by it. */
+export const workingFor = new AsyncLocalStorage<string>();
+
+/** What the environment of a command of this lab holds. */
+export const markOf = (id: string): string => `PROVISION_LAB_OF=${id}`;
+
+function markedEnvironment(): NodeJS.ProcessEnv {
+  const id = workingFor.getStore();
+  const [name = '', value] = id === undefined ? [] : markOf(id).split('=');
+  return name === '' ? process.env : { ...process.env, [name]: value };
+}
+
 /** Runs a command of this machine; every word is quoted by zx. A non-zero code is a result. */
 export async function attempt(argv: readonly string[], input = ''): Promise<CommandResult> {
   const output = await $({
@@ -14,6 +27,7 @@ export async function attempt(argv: readonly string[], input = ''): Promise<Comm
     verbose: false,
     nothrow: true,
     input,
+    env: markedEnvironment(),
     prefix: '',
     postfix: '',
   })`${[...argv]}`;

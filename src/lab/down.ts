@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } fr
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NameTest } from './cgroup.ts';
 import { hasCgroups } from './cgroup.ts';
-import { attempt } from './command.ts';
+import { attempt, markOf } from './command.ts';
 import { endMachines } from './machine.ts';
 import { DISK_ROOT, labNames, STATE_ROOT } from './names.ts';
 import { namespacesOf, removeNamespaces } from './network.ts';
-import { endProcess } from './process.ts';
+import { endProcess, processesMarked, waitUntil } from './process.ts';
 import { readState } from './state.ts';
 import { ProvisionError } from '../model/error.ts';
 
@@ -80,8 +80,19 @@ export function hasTraces(id: string): boolean {
   );
 }
 
+/** Commands of a killed `up` that still run would go on making things. */
+async function endCommands(id: string): Promise<void> {
+  const isOver = (): boolean => {
+    const left = processesMarked(markOf(id));
+    for (const process of left) endProcess(process);
+    return left.length === 0;
+  };
+  await waitUntil(isOver, 20_000);
+}
+
 async function removeOnce(id: string): Promise<void> {
   const names = labNames(id);
+  await endCommands(id);
   for (const machine of Object.values(readState(id)?.machines ?? {})) endProcess(machine);
   await endMachines((name) => name.startsWith(`${id}-`));
   await removeNamespaces(id);

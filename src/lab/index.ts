@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import type { Inventory } from '../model/host.ts';
 import { ProvisionError } from '../model/error.ts';
+import { workingFor } from './command.ts';
 import type { CommandResult } from './command.ts';
 import { hasTraces, removeEmptyStateRoot, removeLab } from './down.ts';
 import { execInside, execOnTerminal } from './exec.ts';
@@ -8,6 +9,7 @@ import { withLock } from './lock.ts';
 import type { Release } from './image-spec.ts';
 import { imageName } from './image-spec.ts';
 import { initOf, startMachine, stopMachine } from './machine.ts';
+import { memoryOfHosts } from './memory.ts';
 import { isLabId, labIdOf, labNames } from './names.ts';
 import { plugHost, unplugHost } from './network.ts';
 import type { LabHost } from './plan.ts';
@@ -57,6 +59,8 @@ export interface LabStatus {
     readonly address: string;
     readonly running: boolean;
     readonly image: string;
+    /** Megabytes that its processes take now; null = it is not running. */
+    readonly memory: number | null;
   }[];
 }
 
@@ -93,7 +97,7 @@ function labFrom(state: LabState, wasUp: boolean): Lab {
 /** Builds the lab of an inventory, or finds it as it should be. */
 export async function labUp(inventory: Inventory, options: LabUpOptions = {}): Promise<Lab> {
   const progress = options.progress ?? (() => undefined);
-  requireRoot('up');
+  requireRoot();
   const plan = labPlan(inventory, options.release);
   await requirePackages(options.install ?? false, progress);
   const id = labIdOfInventory(inventory);
@@ -114,7 +118,8 @@ export async function labUp(inventory: Inventory, options: LabUpOptions = {}): P
       progress('removing what an earlier lab of this inventory left');
       await removeLab(id);
     }
-    return labFrom(await buildLab(plan, id, realpathSync(inventory.sources[0] ?? ''), progress), false);
+    const source = realpathSync(inventory.sources[0] ?? '');
+    return labFrom(await workingFor.run(id, () => buildLab(plan, id, source, progress)), false);
   });
 }
 
@@ -126,7 +131,7 @@ export async function labOf(inventory: Inventory): Promise<Lab | null> {
 
 /** Removes a lab and everything it made, the image cache excepted. True when there was anything to remove. */
 export async function labDown(target: Inventory | string): Promise<boolean> {
-  requireRoot('down');
+  requireRoot();
   const id = typeof target === 'string' ? target : labIdOfInventory(target);
   if (!isLabId(id))
     throw new ProvisionError('usage', `${id} is no lab`, { hint: 'Type: provision lab status' });
@@ -145,13 +150,22 @@ export function labStatus(inventory: Inventory): LabStatus | null {
   const state = readState(id);
   if (state === null)
     return hasTraces(id) ? { id, source: inventory.sources[0] ?? '', phase: 'leftovers', hosts: [] } : null;
+  const inits = new Map(
+    state.plan.hosts.map(({ name }) => {
+      const machine = state.machines[name];
+      return [name, machine === undefined ? null : initOf(machine)] as const;
+    }),
+  );
+  const memory = memoryOfHosts([...inits.values()].filter((init) => init !== null));
   const hosts = state.plan.hosts.map((host) => {
     const machine = state.machines[host.name];
+    const init = inits.get(host.name) ?? null;
     return {
       name: host.name,
       address: host.address,
       image: imageName(host.image),
       running: machine !== undefined && isAlive(machine),
+      memory: init === null ? null : (memory.get(init) ?? null),
     };
   });
   return { id, source: state.source, phase: state.phase, hosts };
@@ -199,7 +213,7 @@ export const labShell = async (
 
 /** Powers a host off and boots it again: same disk, fresh network namespace. */
 export async function labReboot(lab: Lab, name: string): Promise<void> {
-  requireRoot('reboot');
+  requireRoot();
   const host = hostOf(lab, name);
   const names = labNames(lab.id);
   await withLock(names.lock, LOCK_TIMEOUT_MS, async () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process is its number and its start: numbers are used again. */
@@ -31,6 +31,21 @@ export function endProcess(target: Process, signal: NodeJS.Signals | number = 'S
   } catch {
     // It ended in between.
   }
+}
+
+/** Processes in whose environment this word stands (environ of proc(5): words end with a NUL). */
+export function processesMarked(word: string): Process[] {
+  const isMarked = (pid: string): boolean => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(word);
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && isMarked(name))
+    .map((pid) => processOf(Number(pid)))
+    .filter((process) => process !== null);
 }
 
 /** Polls until the condition holds; false when the time is over. */

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { ProvisionError } from '../model/error.ts';
+import { quote } from '../shell/quote.ts';
 import { run } from './command.ts';
 
 /** Commands the lab runs, and the Debian packages they come in. */
@@ -38,9 +39,15 @@ export const missingPackages = (has: (command: string) => boolean = isInstalled)
   ),
 ];
 
-/** Refuses where a lab cannot be touched at all. */
+/** What was typed, as root: the words of the command line, quoted where a shell would take them for something else. */
+export const withSudo = (words: readonly string[]): string =>
+  ['sudo', 'npx', 'provision', ...words]
+    .map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : quote(word)))
+    .join(' ');
+
+/** Refuses where a lab cannot be touched at all; the hint is what was typed, with sudo. */
 export function requireRoot(
-  verb: string,
+  words: readonly string[] = process.argv.slice(2),
   platform: string = process.platform,
   uid: number | undefined = process.getuid?.(),
 ): void {
@@ -55,7 +62,7 @@ export function requireRoot(
   }
   if (uid !== 0) {
     throw new ProvisionError('usage', 'the lab makes network namespaces and mounts, which needs root', {
-      hint: `Type: sudo npx provision lab ${verb} -i INVENTORY`,
+      hint: `Type: ${withSudo(words)}`,
     });
   }
 }
@@ -69,21 +76,19 @@ const hasPackageLists = (): boolean =>
   existsSync('/var/lib/apt/lists') &&
   readdirSync('/var/lib/apt/lists').some((name) => name.includes('_Packages'));
 
+/** Why the lab cannot start without these packages, and the line that installs them. */
+export const packagesRefusal = (missing: readonly string[], debianLike: boolean): ProvisionError =>
+  new ProvisionError('usage', `the lab needs packages that this machine lacks: ${missing.join(', ')}`, {
+    hint: debianLike
+      ? `Type: sudo apt-get install -y ${missing.join(' ')}   (or add --install to what you typed)`
+      : `Install what provides these Debian packages: ${missing.join(' ')}`,
+  });
+
 /** Refuses where packages are missing, or installs them when asked to. */
 export async function requirePackages(install: boolean, progress: (line: string) => void): Promise<void> {
   const missing = missingPackages();
   if (missing.length === 0) return;
-  if (!install || !isDebianLike()) {
-    throw new ProvisionError(
-      'usage',
-      `the lab needs packages that this machine lacks: ${missing.join(', ')}`,
-      {
-        hint: isDebianLike()
-          ? `Type: apt-get install -y ${missing.join(' ')}   (or: provision lab up --install -i INVENTORY)`
-          : `Install what provides these Debian packages: ${missing.join(' ')}`,
-      },
-    );
-  }
+  if (!install || !isDebianLike()) throw packagesRefusal(missing, isDebianLike());
   progress(`installing ${missing.join(', ')}`);
   if (!hasPackageLists()) await run(['apt-get', 'update']);
   await run([

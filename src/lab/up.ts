@@ -6,6 +6,7 @@ import { makeRoot, startMachine } from './machine.ts';
 import type { LabNames } from './names.ts';
 import { labNames } from './names.ts';
 import { requireInotify } from './requirements.ts';
+import { requireRoom } from './room.ts';
 import { makeFabric, plugHost } from './network.ts';
 import type { LabHost, LabPlan } from './plan.ts';
 import type { Process } from './process.ts';
@@ -24,6 +25,7 @@ export async function buildLab(
   const names = labNames(id);
   plan.notes.forEach(progress);
   requireInotify(plan.hosts.length, progress);
+  requireRoom(plan.hosts.map((host) => host.image.image));
   await ensureImages(
     plan.hosts.map((host) => host.image),
     progress,

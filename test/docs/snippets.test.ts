@@ -129,6 +129,6 @@ describe('inventories in the documentation', () => {
 
   it('the whole agreed shape of an inventory is taken by the role', async () => {
     const { compiled } = await load('playbooks/gateway.ts', { inventory: ['inventory/prod'] });
-    expect(compiled.hosts).toEqual(['gw1']);
+    expect(compiled.hosts).toEqual(['gw1', 'gw2']);
   });
 });

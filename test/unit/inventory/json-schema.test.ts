@@ -51,8 +51,9 @@ describe('the inventory in the repository', () => {
   test('loads without a warning', async () => {
     const { hosts, groups, warnings } = await loadInventory(['inventory/prod']);
     expect(warnings).toEqual([]);
-    expect([...hosts.keys()]).toEqual(['outside1', 'gw1', 'db1', 'app1', 'lb1']);
-    expect(groups.get('nat-gateway')).toEqual(['gw1']);
+    const names = ['outside1', 'gw1', 'gw2', 'db1', 'web1', 'app1', 'app2', 'lb1', 'lb2'];
+    expect([...hosts.keys()]).toEqual(names);
+    expect(groups.get('nat-gateway')).toEqual(['gw1', 'gw2']);
     expect(hosts.get('gw1')?.place(['nat', 'dnat', 1, 'port'])).toEqual({
       file: 'inventory/prod/host_vars/gw1.yml',
       line: 28,

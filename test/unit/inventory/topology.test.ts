@@ -5,7 +5,7 @@ import { nodesOf } from '../../../src/model/topology.ts';
 import type { Topology, TopologyCard, TopologyNode } from '../../../src/model/topology.ts';
 import { loadText } from './fixture.ts';
 
-const prod = async (): Promise<Topology> => topologyOf(await loadInventory(['inventory/prod']));
+const prod = async (): Promise<Topology> => topologyOf(await loadInventory(['test/unit/inventory/whole']));
 const card = ({ cards }: Topology, title: string, kind?: TopologyCard['kind']): TopologyCard => {
   const found = cards.find(
     (one) => [one.head.title, one.head.detail].includes(title) && (!kind || one.kind === kind),
@@ -26,7 +26,7 @@ const lines = ({ cards, links }: Topology, way: 'in' | 'out', drawn?: boolean): 
     .map(({ from, to }) => `${named.get(from) ?? ''} > ${named.get(to) ?? ''}`);
 };
 
-describe('the network of inventory/prod as a picture', () => {
+describe('a network of all roles as a picture', () => {
   it('a gateway: its NICs, what is reached, what leaves; its EIPs with the package they share', async () => {
     const topology = await prod();
     expect(rows(card(topology, 'gw1', 'host'))).toEqual([

@@ -3,7 +3,6 @@ import { fabricRuleset, nicRoutes, nicRules } from '../../../src/lab/fabric-rule
 import { imageName } from '../../../src/lab/image-spec.ts';
 import { labIdOf, labNames } from '../../../src/lab/names.ts';
 import { labPlan } from '../../../src/lab/plan.ts';
-import { missingPackages, requireRoot } from '../../../src/lab/requirements.ts';
 import { knownHostsLine, sshConfigText } from '../../../src/lab/ssh-config.ts';
 import { problemsOf } from '../../../src/model/error.ts';
 import { inventoryOf, labHost, smallInventory } from '../../lab/small-inventory.ts';
@@ -239,28 +238,6 @@ describe('what is made from a plan', () => {
     expect(knownHostsLine(inner, 'ssh-ed25519 AAAA inner\n')).toBe('[10.77.0.20]:2222 ssh-ed25519 AAAA');
     expect(knownHostsLine(gate, 'ssh-ed25519 AAAA gate\n')).toBe(
       '10.77.0.2,10.77.0.3,203.0.113.77 ssh-ed25519 AAAA',
-    );
-  });
-});
-
-describe('what a machine must have', () => {
-  test('each refusal says what to type', () => {
-    expect(() => requireRoot('up', 'darwin', 0)).toThrow('needs Linux');
-    try {
-      requireRoot('up', 'linux', 1000);
-    } catch (error) {
-      expect(problemsOf(error)[0]).toMatchObject({
-        code: 'usage',
-        hint: 'Type: sudo npx provision lab up -i INVENTORY',
-      });
-    }
-    expect(() => requireRoot('up', 'linux', 0)).not.toThrow();
-  });
-
-  test('missing packages are named once each', () => {
-    expect(missingPackages(() => true)).toEqual([]);
-    expect(missingPackages((command) => !['nsenter', 'setpriv', 'systemd-nspawn'].includes(command))).toEqual(
-      ['systemd-container', 'util-linux'],
     );
   });
 });
