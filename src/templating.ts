@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import Handlebars from 'handlebars';
 import { codeFrame } from './model/code-frame.ts';
-import { ProvisionError } from './model/error.ts';
+import { isProvisionError, ProvisionError } from './model/error.ts';
 import { quote } from './shell/quote.ts';
 
 /** Renders a template by its id (`firewalld/zone.xml`); throws `template` errors with file, line and column. */
@@ -77,6 +77,8 @@ export function templates(directories: readonly string[]): Render {
       }
       return found.render(data);
     } catch (error) {
+      // A variable that cannot be evaluated says so itself.
+      if (isProvisionError(error)) throw error;
       const failure = error as HandlebarsFailure;
       const where = place(file, failure);
       throw new ProvisionError(

@@ -60,6 +60,8 @@ export async function contactHosts<T>(
       ...rest,
     });
     try {
+      const [blocked] = inventory.hosts.get(target.name)?.blocked ?? [];
+      if (blocked) throw blocked;
       stop.signal.throwIfAborted();
       session = await transport.connect(target, stop.signal);
       return answer({ value: await ask(session, target) });

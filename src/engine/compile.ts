@@ -52,12 +52,15 @@ export interface CompileInput {
   ) => Readonly<Record<string, unknown>>;
 }
 
-const viewOf = (host: Host, vars = host.vars): HostView => ({
-  ansible_host: host.connection.address,
-  ...vars,
-  inventory_hostname: host.name,
-  group_names: host.groups,
-});
+/** By descriptors and not by values: reading a variable that cannot be evaluated throws. */
+const viewOf = (host: Host): HostView =>
+  Object.defineProperties(
+    { ansible_host: host.connection.address },
+    {
+      ...Object.getOwnPropertyDescriptors(host.vars),
+      ...Object.getOwnPropertyDescriptors({ inventory_hostname: host.name, group_names: host.groups }),
+    },
+  );
 
 /** `hosts.gw9` of an inventory without gw9 is an error with the names there are, not `undefined`. */
 function hostViews(inventory: Inventory): HostViews {
@@ -131,6 +134,7 @@ function compilePlay(
     const host = input.inventory.hosts.get(hostName);
     if (!host) continue;
     try {
+      if (host.blocked) throw new ProblemList(host.blocked);
       const vars = play.vars ? input.override(host, play.vars) : host.vars;
       const built = play.roles.map((role) => role.build({ ...context, host, vars, template: input.render }));
       const declared = built.flatMap((result) => result.resources);

@@ -1,11 +1,16 @@
+import type { ProvisionError } from '../model/error.ts';
 import type { Connection, Host, Inventory } from '../model/host.ts';
+import { readAnsibleNames } from './ansible-variables.ts';
 import { connectionOf, jumpCircle } from './connection.ts';
 import { closest } from './did-you-mean.ts';
 import { orderGroups } from './group-order.ts';
-import type { Definition, Definitions, HostEntry, Tree } from './groups.ts';
+import { Evaluation } from './evaluate.ts';
+import type { WrittenHost } from './evaluate.ts';
 import { mergeVariables } from './precedence.ts';
 import type { SourceVariables } from './precedence.ts';
+import { errorOf } from './problems.ts';
 import type { Problems } from './problems.ts';
+import type { Definition, Definitions, Tree } from './tree.ts';
 import { createValidator, OWN_VARIABLES } from './validate.ts';
 import type { CheckedHost } from './validate.ts';
 
@@ -19,32 +24,39 @@ export function assembleInventory(
   const validator = createValidator(problems);
   const order = orderGroups(tree, problems);
   const variablesOf = mergeVariables(tree, order, files, OWN_VARIABLES, problems);
+  const written = new Map<string, WrittenHost>();
+  for (const entry of tree.hosts.values()) written.set(entry.name, { entry, ...variablesOf(entry) });
+  const groups = membersOf(tree, written.values());
+  const evaluation = new Evaluation(written, groups);
   const hosts = new Map<string, Host>();
   const checked: CheckedHost[] = [];
-  for (const entry of tree.hosts.values()) {
-    const { groups, definitions } = variablesOf(entry);
-    const host = validator.host(entry.name, definitions);
+  for (const each of written.values()) {
+    const definitions = evaluation.definitionsOf(each);
+    const read = readAnsibleNames(definitions);
+    const host = validator.host(each.entry.name, definitions, read.definitions);
+    for (const problem of read.blocked) problems.warn({ ...problem, host: host.name });
     checked.push(host);
-    hosts.set(entry.name, toHost(entry, groups, host));
+    hosts.set(host.name, toHost(each, host, read.blocked.map(errorOf)));
   }
   validator.across(checked);
   for (const definition of allDefinitions(tree, files)) validator.definition(definition);
   checkJumps(hosts, checked, problems);
   warnOfNamesakes(tree, problems);
   problems.throwIfAny();
-  return { hosts, groups: membersOf(tree, hosts), sources, warnings: problems.warnings() };
+  return { hosts, groups, sources, warnings: problems.warnings() };
 }
 
 function toHost(
-  entry: HostEntry,
-  groups: readonly string[],
+  { entry, groups }: WrittenHost,
   { definitions, vars, valid }: CheckedHost,
+  blocked: readonly ProvisionError[],
 ): Host {
   return {
     name: entry.name,
     groups,
     vars,
     connection: connectionOf(entry.name, valid),
+    ...(blocked.length > 0 ? { blocked } : {}),
     place(path) {
       const [key, ...rest] = path;
       if (key === undefined) return entry.origin.document.place(entry.origin.path, 'key');
@@ -108,8 +120,9 @@ function warnOfNamesakes(tree: Tree, problems: Problems): void {
   }
 }
 
-function membersOf(tree: Tree, hosts: ReadonlyMap<string, Host>): ReadonlyMap<string, readonly string[]> {
+/** Group name → host names, in the order of the inventory, children included. */
+function membersOf(tree: Tree, hosts: Iterable<WrittenHost>): ReadonlyMap<string, readonly string[]> {
   const members = new Map<string, string[]>([...tree.groups.keys()].map((name) => [name, []]));
-  for (const { name, groups } of hosts.values()) for (const group of groups) members.get(group)?.push(name);
+  for (const { entry, groups } of hosts) for (const group of groups) members.get(group)?.push(entry.name);
   return members;
 }

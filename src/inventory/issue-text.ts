@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { shown } from '../roles/variables/text.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Path } from './document.ts';
-import { kindOf } from './groups.ts';
+import { kindOf } from './kind-of.ts';
 
 /** One complaint of the schema, in words. */
 export interface Explained {
@@ -102,7 +102,7 @@ function wrongType(expected: readonly string[], found: unknown): [string, string
     typeof found === 'string' &&
     /^(?:yes|no|on|off|true|false)$/i.test(found);
   const hint = boolean
-    ? `Write ${/^(?:yes|on|true)$/i.test(found) ? 'true' : 'false'}: in YAML 1.2 ${found} is text.`
+    ? `Write ${/^(?:yes|on|true)$/i.test(found) ? 'true' : 'false'}, without quotes.`
     : expected.includes('array') && typeof found !== 'object'
       ? `Write it as a list: [${shown(found).replaceAll('"', '')}].`
       : `Write ${wanted}.`;

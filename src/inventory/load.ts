@@ -1,14 +1,17 @@
 import { join } from 'node:path';
 import type { Inventory } from '../model/host.ts';
 import { completeTree, refuseCircles } from './group-order.ts';
-import { emptyTree, growTree } from './groups.ts';
-import type { Tree } from './groups.ts';
+import { growTree } from './groups.ts';
+import { growIniTree, linesDocument } from './ini-inventory.ts';
 import type { SourceVariables } from './precedence.ts';
 import { gatherProblems } from './problems.ts';
 import type { Problems } from './problems.ts';
-import { readDocument } from './read-document.ts';
-import { findSource } from './sources.ts';
-import type { Source } from './sources.ts';
+import { readDocument, readText } from './read-document.ts';
+import { growScriptTree } from './script-inventory.ts';
+import { findSource, looksLikeYaml } from './sources.ts';
+import type { Source, SourceFile } from './sources.ts';
+import { emptyTree } from './tree.ts';
+import type { Tree } from './tree.ts';
 import { readVariableFiles } from './variable-files.ts';
 
 export interface LoadOptions {
@@ -45,8 +48,7 @@ export async function loadInventory(
   }
   const tree = emptyTree();
   for (const file of found.flatMap(({ files }) => files)) {
-    const document = await read(file);
-    if (document) growTree(tree, document, problems);
+    if (!(await grow(tree, file, read, problems))) unread++;
   }
   completeTree(tree);
   const circles = refuseCircles(tree, problems);
@@ -56,6 +58,27 @@ export async function loadInventory(
   // Only now: the schemas cost time that a run which fails above, or needs no inventory, should not pay.
   const { assembleInventory } = await import('./assemble.ts');
   return assembleInventory(tree, files, sources, problems);
+}
+
+/** Adds what one file says to the tree. False = it could not be read. */
+async function grow(
+  tree: Tree,
+  { path, kind }: SourceFile,
+  read: (file: string) => ReturnType<typeof readDocument>,
+  problems: Problems,
+): Promise<boolean> {
+  if (kind === 'executable') return growScriptTree(tree, path, problems);
+  if (kind === 'ini' || kind === 'unclear') {
+    const text = await readText(path, problems);
+    if (text === undefined) return false;
+    if (kind === 'ini' || !looksLikeYaml(text)) {
+      growIniTree(tree, linesDocument(path, text), problems);
+      return true;
+    }
+  }
+  const document = await read(path);
+  if (document) growTree(tree, document, problems);
+  return document !== undefined;
 }
 
 async function readAllVariables(

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GroupOrder } from './group-order.ts';
-import type { Definition, Definitions, HostEntry, Tree } from './groups.ts';
+import type { Definition, Definitions, HostEntry, Tree } from './tree.ts';
 import type { Problems } from './problems.ts';
 import type { VariableFiles } from './variable-files.ts';
 

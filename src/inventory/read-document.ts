@@ -76,7 +76,8 @@ function findStrange(value: unknown, path: string, above: Set<object>): string |
   return undefined;
 }
 
-async function readText(file: string, problems: Problems): Promise<string | undefined> {
+/** The text of a file; undefined = it cannot be read, and a problem told. */
+export async function readText(file: string, problems: Problems): Promise<string | undefined> {
   const place = { file: shownFile(file) };
   try {
     const info = await stat(file);

@@ -1,14 +1,17 @@
+import { CONNECTIONS } from '../roles/variables/connection.ts';
 import { hostVariables, VARIABLE_NAMES } from '../roles/variables/index.ts';
 import type { HostVariables, VariableName } from '../roles/variables/index.ts';
+import { isAnsibleName, refuseAnsibleVariable, warnOfAnsibleVariable } from './ansible-variables.ts';
 import { closest } from './did-you-mean.ts';
+import { deferredIn, setValue } from './deferred.ts';
 import { findString, pathText } from './document.ts';
 import type { Path } from './document.ts';
-import type { Definition, Definitions } from './groups.ts';
+import type { Definition, Definitions } from './tree.ts';
+import { hasJinja } from './jinja.ts';
 import { explainIssues } from './issue-text.ts';
 import { lintAcrossHosts, lintHost } from './lints/index.ts';
 import type { Lint } from './lints/index.ts';
 import type { Problem, Problems } from './problems.ts';
-import { refuseAnsibleVariable, warnOfAnsibleVariable } from './refused-variables.ts';
 
 /** The outcome for one definition; the same one serves every host that it reaches. */
 interface Verdict {
@@ -28,8 +31,8 @@ export interface CheckedHost {
 }
 
 export interface Validator {
-  /** Every variable of a host by itself, then all together. */
-  host(name: string, definitions: Definitions): CheckedHost;
+  /** Every variable of a host by itself, then all together; `read` has them by the names that provision reads. */
+  host(name: string, definitions: Definitions, read: Definitions): CheckedHost;
   /** A definition that may not have reached any host: its mistakes count too. */
   definition(definition: Definition): void;
   /** What only several hosts together show. */
@@ -65,18 +68,23 @@ export function createValidator(problems: Problems): Validator {
     else problems.add({ ...problem, host: host.name });
   };
   return {
-    definition: (definition) => void (verdicts.has(definition) || judge(definition)),
-    host(name, definitions) {
+    definition(definition) {
+      // What it refers to is another thing for each host, and it has reached none.
+      if (!verdicts.has(definition) && !findString(definition.value, hasJinja)) judge(definition);
+    },
+    host(name, definitions, read) {
       const vars: Record<string, unknown> = {};
       const valid: Record<string, unknown> = {};
       const broken = new Set<string>();
-      for (const [key, definition] of definitions) {
+      for (const [key, definition] of read) {
         const verdict = judge(definition, name);
-        vars[key] = verdict.value;
+        const own = definitions.get(key);
+        if (own) setValue(vars, key, own === definition ? verdict.value : own.value);
         if (verdict.problems.length > 0) broken.add(key);
         else if (isRead(key)) valid[key] = verdict.value;
       }
-      const host: CheckedHost = { name, definitions, vars, valid };
+      for (const [key, { value }] of definitions) if (!read.has(key)) setValue(vars, key, value);
+      const host: CheckedHost = { name, definitions: read, vars, valid };
       for (const lint of lintHost({ vars: valid, broken })) tell(lint, host);
       return host;
     },
@@ -105,15 +113,11 @@ function judgeDefinition(definition: Definition): Verdict {
   if (refused) return { value, problems: [refused], warnings: [] };
   if (!isRead(key)) return { value, problems: [], warnings: warnOfStranger(definition) };
 
-  const jinja = findString(value, (text) => /\{\{|\{%/.test(text));
-  if (jinja) {
-    const message = 'Jinja templates ({{ … }}) are not supported in this version';
-    return {
-      value,
-      problems: [problemAt(definition, jinja.path, { message, hint: 'Write the value out.' })],
-      warnings: [],
-    };
-  }
+  // Hosts that are reached in a way we do not know are told apart, and are no mistake.
+  if (key === 'ansible_connection' && typeof value === 'string' && !Object.hasOwn(CONNECTIONS, value))
+    return { value, problems: [], warnings: [] };
+  const refusedValue = deferredIn(value);
+  if (refusedValue) return { value, problems: [refusedValue.deferred.problem], warnings: [] };
   const schema = hostVariables.shape[key];
   // `nics:` with nothing below it is null: as if the key were not there would hide a slip of the indentation.
   const result = schema.safeParse(value);
@@ -125,8 +129,8 @@ function judgeDefinition(definition: Definition): Verdict {
 function warnOfStranger(definition: Definition): Problem[] {
   const { key, origin } = definition;
   const ansible = warnOfAnsibleVariable(definition);
-  if (ansible) return [ansible];
-  const near = closest(key, VARIABLE_NAMES);
+  if (ansible.length > 0) return ansible;
+  const near = isAnsibleName(key) ? undefined : closest(key, VARIABLE_NAMES);
   if (near === undefined) return [];
   return [
     {

@@ -3,8 +3,8 @@ import { extname, join } from 'node:path';
 import { isMapping, shownFile } from './document.ts';
 import type { SourceDocument } from './document.ts';
 import { closest } from './did-you-mean.ts';
-import { kindOf } from './groups.ts';
-import type { Definitions } from './groups.ts';
+import { kindOf } from './kind-of.ts';
+import type { Definitions } from './tree.ts';
 import type { Problems } from './problems.ts';
 
 /** The variables that the files of one group_vars or host_vars directory give, by group or host. */

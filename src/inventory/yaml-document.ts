@@ -1,11 +1,13 @@
 import type * as YamlLibrary from 'yaml';
-import type { Document, LineCounter, Node, Pair, YAMLMap } from 'yaml';
+import type { CollectionTag, Document, LineCounter, Node, Pair, ScalarTag, YAMLMap, YAMLSeq } from 'yaml';
 import type { Place } from '../model/error.ts';
 import { causeMessage } from './cause.ts';
 import { shownFile } from './document.ts';
 import type { Path, SourceDocument } from './document.ts';
 import type { Problems } from './problems.ts';
+import { mayHoldForms, TAGGED_FORMS, withSpecialValues } from './special-values.ts';
 import { inspectDialect, keyText } from './yaml-dialect.ts';
+import { ANSIBLE_SCALARS } from './yaml-scalars.ts';
 
 // Room for thousands of hosts that share an anchor; what aliases of aliases could grow to is bounded by MOST_VALUES.
 const MOST_ALIASES = 20_000;
@@ -21,7 +23,8 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads YAML 1.2 (core schema, with the merge key `<<` that Ansible has) and keeps where everything stands.
+ * Reads YAML as Ansible does (plain words by YAML 1.1, the merge key `<<`; JSON by its own rules) and keeps where
+ * everything stands.
  * What is wrong with the text goes to `problems`; undefined = nothing usable.
  */
 export async function parseYamlDocument(
@@ -43,15 +46,19 @@ export async function parseYamlDocument(
     );
     return undefined;
   }
+  const isJson = readsAsJson(text);
   let parsed: Document.Parsed;
   try {
+    const tags = formTags(yaml);
     // uniqueKeys compares every key with every other one; inspectDialect looks them up instead.
     parsed = yaml.parseDocument(text, {
       lineCounter: lines,
       prettyErrors: false,
       uniqueKeys: false,
       merge: true,
-      schema: 'core',
+      ...(isJson
+        ? { schema: 'core', customTags: tags }
+        : { schema: 'failsafe', customTags: [...ANSIBLE_SCALARS, ...tags] }),
     });
   } catch (cause) {
     tell(`cannot read this as YAML: ${causeMessage(cause)}`, 0, 'The file may be nested too deeply.', cause);
@@ -59,7 +66,7 @@ export async function parseYamlDocument(
   }
   for (const error of parsed.errors)
     tell(error.message, error.pos[0], HINTS[error.code] ?? 'Mend the YAML here.', error);
-  for (const finding of inspectDialect(yaml, parsed, lines)) {
+  for (const finding of inspectDialect(yaml, parsed, lines, isJson)) {
     const problem = { ...finding, place: placeAt(shown, lines, finding.offset), text };
     if (finding.severity === 'error') problems.add(problem);
     else problems.warn(problem);
@@ -70,6 +77,7 @@ export async function parseYamlDocument(
   try {
     data = parsed.toJS({ maxAliasCount: MOST_ALIASES });
     if (countValues(data) > MOST_VALUES) throw new RangeError('aliases of aliases multiply');
+    if (mayHoldForms(text)) data = withSpecialValues(data);
   } catch (cause) {
     tell(
       'the aliases (*name) of this file grow into millions of values',
@@ -82,6 +90,38 @@ export async function parseYamlDocument(
   const place = (path: Path, part: 'key' | 'value' = 'value'): Place =>
     placeAt(shown, lines, offsetOf(yaml, parsed, path, part));
   return { file: shown, data, text, place };
+}
+
+type Yaml = typeof YamlLibrary;
+
+/** A scalar with one of the tags becomes the form that it is short for; on a list or mapping, every value inside. */
+function formTags(yaml: Yaml): (ScalarTag | CollectionTag)[] {
+  return Object.entries(TAGGED_FORMS).flatMap(([tag, key]) => {
+    const inside = (collection: YAMLMap | YAMLSeq): YAMLMap | YAMLSeq => {
+      yaml.visit(collection, {
+        Scalar: (at, node) => {
+          if (at !== 'key') node.value = { [key]: node.value };
+        },
+      });
+      return collection;
+    };
+    return [
+      { tag, resolve: (text: string) => ({ [key]: text }) },
+      { tag, collection: 'map', resolve: inside },
+      { tag, collection: 'seq', resolve: inside },
+    ];
+  });
+}
+
+/** Ansible tries JSON first. */
+function readsAsJson(text: string): boolean {
+  if (!/^\s*[{[]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function placeAt(file: string, lines: LineCounter, offset: number): Place {
@@ -103,8 +143,6 @@ function countValues(value: unknown, known = new Map<object, number>()): number 
   known.set(value, count);
   return count;
 }
-
-type Yaml = typeof YamlLibrary;
 
 function resolve(yaml: Yaml, document: Document.Parsed, node: unknown): unknown {
   return yaml.isAlias(node) ? node.resolve(document) : node;

@@ -1,4 +1,4 @@
-import type { Place } from './error.ts';
+import type { Place, ProvisionError } from './error.ts';
 import type { Secret } from './secret.ts';
 
 export interface Connection {
@@ -26,9 +26,11 @@ export interface Host {
   readonly name: string;
   /** Every group it is in, directly or through children, `all` included, in Ansible's merge order. */
   readonly groups: readonly string[];
-  /** Merged variables, plain data. */
+  /** Merged variables, plain data. Reading one that cannot be evaluated throws; it is passed over when keys are listed. */
   readonly vars: Readonly<Record<string, unknown>>;
   readonly connection: Connection;
+  /** Why provision cannot work with it: it is an error to select it. */
+  readonly blocked?: readonly ProvisionError[] | undefined;
   /** Where the value at this path of `vars` was written. */
   place(path: readonly (string | number)[]): Place | undefined;
 }
