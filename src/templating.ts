@@ -3,6 +3,7 @@ import path from 'node:path';
 import Handlebars from 'handlebars';
 import { codeFrame } from './model/code-frame.ts';
 import { isProvisionError, ProvisionError } from './model/error.ts';
+import { Secret, secretOf, secretsIn } from './model/secret.ts';
 import { quote } from './shell/quote.ts';
 
 /** Renders a template by its id (`firewalld/zone.xml`); throws `template` errors with file, line and column. */
@@ -22,20 +23,19 @@ const XML_ENTITIES: Readonly<Record<string, string>> = {
   "'": '&apos;',
 };
 
-/** Our helpers refuse undefined, which strict mode lets through as an argument of a helper. */
+/** Our helpers refuse undefined, which strict mode lets through as an argument of a helper. A secret stays one. */
 function helpers(engine: typeof Handlebars): void {
-  engine.registerHelper('xml', (value: unknown) => {
-    if (typeof value !== 'string' && typeof value !== 'number') {
-      throw new Error('xml: the value is not defined');
-    }
-    return String(value).replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c);
-  });
-  engine.registerHelper('sh', (value: unknown) => {
-    if (typeof value !== 'string' && typeof value !== 'number') {
-      throw new Error('sh: the value is not defined');
-    }
-    return quote(value);
-  });
+  const change = (name: string, how: (text: string) => string): void =>
+    engine.registerHelper(name, (value: unknown) => {
+      if (value instanceof Secret) return String(value.map(how));
+      if (typeof value !== 'string' && typeof value !== 'number') {
+        throw new Error(`${name}: the value is not defined`);
+      }
+      const text = String(value);
+      return secretsIn(text).length > 0 ? String(secretOf(text).map(how)) : how(text);
+    });
+  change('xml', (text) => text.replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c));
+  change('sh', (text) => quote(text));
 }
 
 function place(file: string, failure: HandlebarsFailure) {

@@ -8,7 +8,7 @@ import type { RehearseFlags } from './rehearse.ts';
 import type { RunFlags } from './run.ts';
 
 export function addRunCommand(root: Command): void {
-  root
+  const command = root
     .command('run', { isDefault: true, hidden: true })
     .argument('<playbook>')
     .usage('PLAYBOOK -i INVENTORY [flags]')
@@ -35,6 +35,9 @@ export function addRunCommand(root: Command): void {
     .addOption(flag.runTimeoutOption())
     .addOption(flag.askBecomePassOption())
     .addOption(flag.becomePasswordFileOption())
+    .optionsGroup('Secrets:');
+  flag
+    .withSecrets(command)
     .optionsGroup('Output:')
     .option('--report <file>', 'write a report (.json); repeatable', flag.collect, [])
     .option('-v, --verbose', 'more: -v phases, -vv failed steps, -vvv all', flag.counted, 0)
@@ -48,7 +51,7 @@ export function addRunCommand(root: Command): void {
 }
 
 export function addRehearseCommand(root: Command): void {
-  root
+  const command = root
     .command('rehearse')
     .argument('<playbook>')
     .usage('PLAYBOOK -i INVENTORY [flags]')
@@ -62,6 +65,9 @@ export function addRehearseCommand(root: Command): void {
     .option('--keep', 'leave the lab up', false)
     .option('--install', 'install missing packages with apt-get (root, Debian or Ubuntu)', false)
     .addOption(flag.templatesOption())
+    .optionsGroup('Secrets:');
+  flag
+    .withSecrets(command)
     .optionsGroup('Output:')
     .option('--report <file>', 'write the report of the first run (.json); repeatable', flag.collect, [])
     .option('-v, --verbose', 'more', flag.counted, 0)

@@ -1,8 +1,10 @@
 import { loadInventory } from '../inventory/load.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
+import { keyringOf } from './keyring.ts';
+import type { SecretFlags } from './keyring.ts';
 
-export interface LoadFlags {
+export interface LoadFlags extends SecretFlags {
   readonly inventory?: readonly string[];
   readonly limit?: string;
   readonly templates?: string;
@@ -16,12 +18,13 @@ async function loadTypeScript(file: string): Promise<Record<string, unknown>> {
 }
 
 /** Reads the inventory of `-i`. Throws `usage` without one, else a list of all problems. */
-export async function inventoryOf({ inventory = [] }: Pick<LoadFlags, 'inventory'>): Promise<Inventory> {
+export async function inventoryOf(flags: Pick<LoadFlags, 'inventory'> & SecretFlags): Promise<Inventory> {
+  const { inventory = [] } = flags;
   const sources = typeof inventory === 'string' ? [inventory] : inventory;
   if (sources.length === 0) {
     throw new ProvisionError('usage', 'No inventory was given.', {
       hint: 'Add -i INVENTORY, for example -i inventory/lab.',
     });
   }
-  return loadInventory(sources, { loadTypeScript });
+  return loadInventory(sources, { loadTypeScript, keyring: keyringOf(flags) });
 }

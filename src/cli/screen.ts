@@ -1,6 +1,7 @@
 import type { Emit } from '../model/event.ts';
 import { coloursFor } from '../reporters/colour.ts';
 import { progressLines, resultLines } from '../reporters/lines.ts';
+import { withoutSecrets } from '../reporters/masked.ts';
 import { summaryReporter } from '../reporters/summary.ts';
 import { treeReporter } from '../reporters/tree.ts';
 
@@ -25,7 +26,9 @@ const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {
 };
 
 /** Results to stdout, progress to stderr: a tree on a terminal, elsewhere one line each. */
-export function screen({ verbose: verbosity, quiet, diff }: OutputFlags): Emit {
+export const screen = (flags: OutputFlags): Emit => withoutSecrets(reporterFor(flags));
+
+function reporterFor({ verbose: verbosity, quiet, diff }: OutputFlags): Emit {
   const { stdout, stderr, env } = process;
   const [outColours, errColours] = [coloursFor(stdout, env), coloursFor(stderr, env)];
   [stdout, stderr].forEach((stream) => stream.off('error', ignoreClosedPipe).on('error', ignoreClosedPipe));

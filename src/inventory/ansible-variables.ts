@@ -2,6 +2,7 @@ import { CONNECTIONS } from '../roles/variables/connection.ts';
 import { Deferred } from './deferred.ts';
 import { findString } from './document.ts';
 import type { Problem } from './problems.ts';
+import { unsealed } from './secrets/sealed.ts';
 import { readSshArguments } from './ssh-arguments.ts';
 import type { SshArguments } from './ssh-arguments.ts';
 import type { Definition, Definitions } from './tree.ts';
@@ -26,10 +27,10 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   ansible_port: ['ansible_port', 'ansible_ssh_port'],
   ansible_ssh_private_key_file: ['ansible_private_key_file', 'ansible_ssh_private_key_file'],
   ansible_become: ['ansible_sudo', 'ansible_become'],
+  ansible_become_password: ['ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass'],
 };
 
 const LOGIN_PASSWORDS = new Set(['ansible_password', 'ansible_ssh_pass', 'ansible_ssh_password']);
-const BECOME_PASSWORDS = new Set(['ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass']);
 const HOST_KEY_CHECKING = new Set(['ansible_host_key_checking', 'ansible_ssh_host_key_checking']);
 const RUNS_A_COMMAND = /proxycommand|localcommand|knownhostscommand/i;
 const JUMP_INSTEAD = 'Use jump: for a host on the way, or your own ~/.ssh/config for anything else.';
@@ -59,21 +60,39 @@ export interface AnsibleReading {
   readonly blocked: readonly Problem[];
 }
 
+/** What must be known before a host is contacted, and is no password: it may come out of an encrypted file or value. */
+export const isConnectionVariable = (key: string): boolean =>
+  key === 'ansible_connection' || (isAnsibleName(key) && !isPassword(key));
+
+const openedDefinitions = new WeakMap<Definition, Definition>();
+function openedDefinition(definition: Definition): Definition {
+  const value = unsealed(definition.value);
+  if (value === definition.value) return definition;
+  const known = openedDefinitions.get(definition) ?? { ...definition, value };
+  openedDefinitions.set(definition, known);
+  return known;
+}
+
 /** Gives what Ansible knows by several names its one name here, and takes the jump hosts out of arguments of ssh. */
 export function readAnsibleNames(definitions: Definitions): AnsibleReading {
-  const read = new Map(definitions);
+  const read = new Map(
+    [...definitions].map(([key, definition]) => [
+      key,
+      isConnectionVariable(key) ? openedDefinition(definition) : definition,
+    ]),
+  );
   for (const [key, names] of Object.entries(NAMES)) {
-    const found = names.findLast((name) => definitions.has(name));
-    const definition = found === undefined ? undefined : definitions.get(found);
+    const found = names.findLast((name) => read.has(name));
+    const definition = found === undefined ? undefined : read.get(found);
     if (definition) read.set(key, underName(definition, key));
   }
   for (const key of SSH_ARGUMENTS) {
-    const definition = definitions.get(key);
+    const definition = read.get(key);
     const jump = definition && sshArguments(definition).jump;
     if (jump !== undefined && !read.has('jump'))
       read.set('jump', underName(definition as Definition, 'jump', jump));
   }
-  const connection = definitions.get('ansible_connection');
+  const connection = read.get('ansible_connection');
   if (typeof connection?.value !== 'string' || Object.hasOwn(CONNECTIONS, connection.value))
     return { definitions: read, blocked: [] };
   read.delete('ansible_connection');
@@ -84,6 +103,10 @@ export function readAnsibleNames(definitions: Definitions): AnsibleReading {
     blocked: [{ message, hint: 'Leave the host out, by -l or in the playbook.', origin }],
   };
 }
+
+/** Whether a variable of this name is a password, and is shown nowhere however it was written. */
+export const isPassword = (key: string): boolean =>
+  LOGIN_PASSWORDS.has(key) || NAMES['ansible_become_password']?.includes(key) === true;
 
 /** Whether Ansible and we read a variable of this name. */
 export const isAnsibleName = (key: string): boolean => ALL_NAMES.has(key);
@@ -121,8 +144,6 @@ export function warnOfAnsibleVariable(definition: Definition): Problem[] {
   if (SSH_ARGUMENTS.includes(key))
     return sshArguments(definition).warnings.map((warning) => ({ ...warning, origin }));
   if (LOGIN_PASSWORDS.has(key)) return warn(`${key} is not read: login is by key only`, 'Log in with a key');
-  if (BECOME_PASSWORDS.has(key))
-    return warn(`${key} is not read`, 'Log in with a key; keep passwords out of the inventory');
   if (HOST_KEY_CHECKING.has(key))
     return warn(`${key} is not read`, 'Use --host-key-checking, or pin keys by host_keys');
   const expected = key === 'ansible_become_method' ? 'sudo' : key === 'ansible_become_user' ? 'root' : value;

@@ -2,12 +2,14 @@ import type { ProvisionError } from '../model/error.ts';
 import type { Connection, Host, Inventory } from '../model/host.ts';
 import { readAnsibleNames } from './ansible-variables.ts';
 import { connectionOf, jumpCircle } from './connection.ts';
+import { openConnectionSecrets, withoutClosed } from './connection-secrets.ts';
+import { deferredIn } from './deferred.ts';
 import { closest } from './did-you-mean.ts';
 import { orderGroups } from './group-order.ts';
 import { Evaluation } from './evaluate.ts';
 import type { WrittenHost } from './evaluate.ts';
 import { mergeVariables } from './precedence.ts';
-import type { SourceVariables } from './precedence.ts';
+import type { MergedVariables, SourceVariables } from './precedence.ts';
 import { errorOf } from './problems.ts';
 import type { Problems } from './problems.ts';
 import type { Definition, Definitions, Tree } from './tree.ts';
@@ -15,28 +17,34 @@ import { createValidator, OWN_VARIABLES } from './validate.ts';
 import type { CheckedHost } from './validate.ts';
 
 /** Merges and validates the variables of every host. Throws a ProblemList with all that is wrong. */
-export function assembleInventory(
+export async function assembleInventory(
   tree: Tree,
   files: readonly SourceVariables[],
   sources: readonly string[],
   problems: Problems,
-): Inventory {
+): Promise<Inventory> {
   const validator = createValidator(problems);
   const order = orderGroups(tree, problems);
   const variablesOf = mergeVariables(tree, order, files, OWN_VARIABLES, problems);
-  const written = new Map<string, WrittenHost>();
+  const written = new Map<string, WrittenHost & MergedVariables>();
   for (const entry of tree.hosts.values()) written.set(entry.name, { entry, ...variablesOf(entry) });
   const groups = membersOf(tree, written.values());
   const evaluation = new Evaluation(written, groups);
+  const evaluated = [...written.values()].map((host) => ({
+    host,
+    definitions: evaluation.definitionsOf(host),
+  }));
+  const closed = await openConnectionSecrets(evaluated.map(({ definitions }) => definitions));
   const hosts = new Map<string, Host>();
   const checked: CheckedHost[] = [];
-  for (const each of written.values()) {
-    const definitions = evaluation.definitionsOf(each);
+  for (const { host: each, definitions } of evaluated) {
     const read = readAnsibleNames(definitions);
+    const blocked = [...read.blocked, ...each.locked, ...withoutClosed(read.definitions, closed)];
+    if (each.locked.length > 0) withoutMissing(read.definitions);
     const host = validator.host(each.entry.name, definitions, read.definitions);
-    for (const problem of read.blocked) problems.warn({ ...problem, host: host.name });
+    for (const problem of blocked) problems.warn({ ...problem, host: host.name });
     checked.push(host);
-    hosts.set(host.name, toHost(each, host, read.blocked.map(errorOf)));
+    hosts.set(host.name, toHost(each, host, blocked.map(errorOf)));
   }
   validator.across(checked);
   for (const definition of allDefinitions(tree, files)) validator.definition(definition);
@@ -44,6 +52,12 @@ export function assembleInventory(
   warnOfNamesakes(tree, problems);
   problems.throwIfAny();
   return { hosts, groups, sources, warnings: problems.warnings() };
+}
+
+/** What is not defined may be so in a file that could not be opened, and that is told. */
+function withoutMissing(definitions: Definitions): void {
+  for (const [key, { value }] of definitions)
+    if (deferredIn(value)?.deferred.missing) definitions.delete(key);
 }
 
 function toHost(
@@ -68,10 +82,9 @@ function toHost(
 
 function* allDefinitions(tree: Tree, files: readonly SourceVariables[]): Generator<Definition> {
   const inTree = [...tree.groups.values(), ...tree.hosts.values()].map(({ vars }) => vars);
-  const inFiles = files.flatMap(({ groups, hosts }): Definitions[] => [
-    ...groups.values(),
-    ...hosts.values(),
-  ]);
+  const inFiles = files.flatMap(({ groups, hosts }) =>
+    [...groups.values(), ...hosts.values()].map(({ definitions }) => definitions),
+  );
   for (const definitions of [...inTree, ...inFiles]) yield* definitions.values();
 }
 

@@ -32,7 +32,8 @@ export function valueOf(property: PropertyDescriptor): unknown {
 /** Sets a value; one that cannot be had throws when it is read, and is passed over when keys are counted or copied. */
 export function setValue(target: object, key: string | number, value: unknown): void {
   if (!(value instanceof Deferred)) {
-    Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
+    if (key === '__proto__') return void Object.defineProperty(target, key, { value, enumerable: true });
+    (target as Record<string | number, unknown>)[key] = value;
     return;
   }
   const get = (): never => {

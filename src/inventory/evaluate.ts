@@ -1,4 +1,6 @@
 import { dirname, resolve } from 'node:path';
+import { MASK } from '../model/mask.ts';
+import { Secret, secretsIn } from '../model/secret.ts';
 import { Deferred, setValue, valueOf } from './deferred.ts';
 import { closest } from './did-you-mean.ts';
 import { findString, isMapping, pathText } from './document.ts';
@@ -6,7 +8,8 @@ import type { Path } from './document.ts';
 import { hasJinja, parseJinja } from './jinja.ts';
 import { kindOf } from './kind-of.ts';
 import type { Problem } from './problems.ts';
-import { Verbatim } from './special-values.ts';
+import { combinedSecret, knownSecret } from './secrets/sealed.ts';
+import { SealedText, Verbatim } from './special-values.ts';
 import type { Definition, Definitions, HostEntry } from './tree.ts';
 
 /** A host with its variables as they were written. */
@@ -91,7 +94,9 @@ export class Evaluation {
 
   private value(host: WrittenHost, definition: Definition, value: unknown, path: Path): unknown {
     if (typeof value === 'string') return hasJinja(value) ? this.leaf(host, definition, value, path) : value;
+    if (value instanceof Secret) return value;
     if (value instanceof Verbatim) return value.text;
+    if (value instanceof SealedText) return this.leaf(host, definition, value.text, path, true);
     if (!Array.isArray(value) && !isMapping(value)) return value;
     const result: object = Array.isArray(value) ? [] : {};
     for (const [key, inner] of Array.isArray(value) ? value.entries() : Object.entries(value))
@@ -99,9 +104,15 @@ export class Evaluation {
     return result;
   }
 
-  private leaf(host: WrittenHost, definition: Definition, text: string, path: Path): unknown {
+  private leaf(
+    host: WrittenHost,
+    definition: Definition,
+    text: string,
+    path: Path,
+    isSealed = false,
+  ): unknown {
     try {
-      return this.text(host, text);
+      return this.text(host, text, isSealed);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { key, origin } = definition;
@@ -110,22 +121,24 @@ export class Evaluation {
         hint: error.hint,
         origin: { ...origin, path: [...origin.path, ...path] },
       };
-      return new Deferred(text, problem, error.missing);
+      return new Deferred(isSealed ? MASK : text, problem, error.missing);
     }
   }
 
-  private text(host: WrittenHost, text: string): unknown {
+  private text(host: WrittenHost, text: string, isSealed: boolean): unknown {
     const parsed = parseJinja(text);
     if ('refused' in parsed)
       throw new Refusal(
-        `${parsed.refused} is more of Jinja than a reference to a variable, which is all that is evaluated here`,
+        `${isSealed ? 'this' : parsed.refused} is more of Jinja than a reference to a variable, which is all that is evaluated here`,
         'Write the value out, or compute it in the playbook.',
       );
+    const literal = (piece: string): unknown => (isSealed ? knownSecret(piece) : piece);
     const values = parsed.parts.map((part) =>
-      'literal' in part ? part.literal : this.reference(host, part.name, part.path),
+      'literal' in part ? literal(part.literal) : this.reference(host, part.name, part.path),
     );
     if (values.length === 1) return values[0];
-    return values.map((value, index) => inText(value, parsed.parts[index])).join('');
+    const whole = values.map((value, index) => inText(value, parsed.parts[index])).join('');
+    return secretsIn(whole).length > 0 ? combinedSecret(whole) : whole;
   }
 
   private reference(host: WrittenHost, name: string, path: Path): unknown {
@@ -196,7 +209,7 @@ function refuseDeferred(value: unknown): void {
 }
 
 function inText(value: unknown, part: unknown): string {
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string' || value instanceof Secret) return String(value);
   // As Python writes them.
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (value === null) return '';

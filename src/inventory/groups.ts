@@ -3,6 +3,7 @@ import { isMapping } from './document.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { kindOf } from './kind-of.ts';
 import type { Problems } from './problems.ts';
+import { sealed } from './secrets/sealed.ts';
 import { addChild, addGroup, addHosts, setGroupVariable } from './tree.ts';
 import type { Definition, Group, Tree } from './tree.ts';
 
@@ -87,7 +88,7 @@ class Grower {
   vars(section: unknown, path: Path, owner: string): Definition[] {
     return this.mapping(section, path, `the variables of ${owner}`).map(([key, value]) => ({
       key,
-      value,
+      value: this.document.isSealed ? sealed(value) : value,
       owner,
       origin: { document: this.document, path: [...path, key] },
     }));

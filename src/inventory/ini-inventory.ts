@@ -1,24 +1,29 @@
+import type { Place } from '../model/error.ts';
 import { causeMessage } from './cause.ts';
 import type { Origin, SourceDocument } from './document.ts';
 import { shownFile } from './document.ts';
 import type { Problems } from './problems.ts';
 import { pythonLiteral } from './python-literal.ts';
 import { shellWords } from './shell-words.ts';
+import type { Keyring } from './secrets/keyring.ts';
+import { sealed } from './secrets/sealed.ts';
 import { withSpecialValues } from './special-values.ts';
 import { addChild, addGroup, addHosts, setGroupVariable } from './tree.ts';
 import type { Definition, Group, Tree } from './tree.ts';
+import type { FileText } from './yaml-document.ts';
 
 // As ansible/plugins/inventory/ini.py reads them: a comment may follow a header and the name of a child.
 const SECTION = /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/;
 const CHILD = /^([^:\]\s]+)\s*(?:#.*)?$/;
 
 /** A text whose places are a line, the column of a key and that of its value. */
-export function linesDocument(file: string, text: string): SourceDocument {
+export function linesDocument(file: string, { text, isSealed }: FileText): SourceDocument {
   const shown = shownFile(file);
   return {
     file: shown,
-    data: null,
-    text,
+    data: text,
+    text: isSealed ? undefined : text,
+    ...(isSealed ? { isSealed: true } : {}),
     place: ([line = 1, key = 1, value = key], part = 'value') => ({
       file: shown,
       line: Number(line),
@@ -28,14 +33,19 @@ export function linesDocument(file: string, text: string): SourceDocument {
 }
 
 /** Adds the groups and hosts of one INI inventory. Values are read as Ansible reads them: as Python literals, else text. */
-export function growIniTree(tree: Tree, document: SourceDocument, problems: Problems): void {
-  new IniReader(tree, document, problems).read();
+export function growIniTree(
+  tree: Tree,
+  document: SourceDocument,
+  { problems, keyring }: { readonly problems: Problems; readonly keyring: Keyring },
+): void {
+  new IniReader(tree, document, problems, keyring).read();
 }
 
 class IniReader {
   readonly tree: Tree;
   readonly document: SourceDocument;
   readonly problems: Problems;
+  readonly keyring: Keyring;
   /** Groups that a section of this file, or an earlier source, declares. */
   readonly declared: Set<string>;
   /** Groups that are named and need a declaration somewhere. */
@@ -43,16 +53,19 @@ class IniReader {
   number = 0;
   line = '';
 
-  constructor(tree: Tree, document: SourceDocument, problems: Problems) {
+  constructor(tree: Tree, document: SourceDocument, problems: Problems, keyring: Keyring) {
     this.tree = tree;
     this.document = document;
     this.problems = problems;
+    this.keyring = keyring;
     this.declared = new Set(['all', 'ungrouped', ...tree.groups.keys()]);
   }
 
   read(): void {
     let section: { group: Group | undefined; kind: string } | undefined;
-    for (const [index, whole] of (this.document.text ?? '').split(/\r\n|\r|\n/).entries()) {
+    for (const [index, whole] of String(this.document.data)
+      .split(/\r\n|\r|\n/)
+      .entries()) {
       this.number = index + 1;
       this.line = whole;
       const line = whole.trim();
@@ -149,8 +162,11 @@ class IniReader {
   definition(key: string, value: string, owner: string): Definition {
     const column = Math.max(this.line.search(new RegExp(`(?<![\\w.-])${escape(key)}\\s*=`)), 0) + 1;
     const origin = this.origin(column, this.line.indexOf('=', column) + 2);
+    const { keyring, problems, document } = this;
     const literal = pythonLiteral(value);
-    return { key, value: literal ? withSpecialValues(literal.value) : value, origin, owner };
+    const place = (): Place => document.place(origin.path);
+    const plain = literal ? withSpecialValues(literal.value, { place, keyring, problems }) : value;
+    return { key, value: document.isSealed ? sealed(plain) : plain, origin, owner };
   }
 
   origin(column: number, value = column): Origin {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { shown } from '../roles/variables/text.ts';
+import { Secret } from '../model/secret.ts';
+import { NO_SECRET, SECRETS_IN, shown } from '../roles/variables/text.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Path } from './document.ts';
 import { kindOf } from './kind-of.ts';
@@ -35,6 +36,7 @@ function explain(issue: Issue, path: Path, schema: Schema, value: unknown): Expl
     { path, at, message, hint },
   ];
   const found = valueAt(value, path);
+  if (found instanceof Secret && issue.code !== 'custom') return say(NO_SECRET, SECRETS_IN);
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysAt(schema, path);

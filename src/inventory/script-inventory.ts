@@ -4,7 +4,9 @@ import { computedDocument, isMapping, shownFile } from './document.ts';
 import type { Origin, SourceDocument } from './document.ts';
 import { kindOf } from './kind-of.ts';
 import type { Problems } from './problems.ts';
+import type { Keyring } from './secrets/keyring.ts';
 import { mayHoldForms, withSpecialValues } from './special-values.ts';
+import type { FormSource } from './special-values.ts';
 import { addChild, addGroup, addHosts, setGroupVariable } from './tree.ts';
 import type { Definition, Group, Tree } from './tree.ts';
 
@@ -16,13 +18,23 @@ const AT_ONCE = 8;
 const SAID = 400;
 
 /** Runs an executable inventory by `--list`, and by `--host` where that has no `_meta`, and adds what it prints. */
-export async function growScriptTree(tree: Tree, file: string, problems: Problems): Promise<boolean> {
+export async function growScriptTree(
+  tree: Tree,
+  file: string,
+  { problems, keyring }: { readonly problems: Problems; readonly keyring: Keyring },
+): Promise<boolean> {
   const refuse = (message: string, hint: string, cause?: unknown): false => {
     problems.add({ message, hint, place: { file: shownFile(file) }, cause });
     return false;
   };
+  const forms: FormSource = {
+    place: () => ({ file: shownFile(file) }),
+    onlyCiphertext: true,
+    keyring,
+    problems,
+  };
   try {
-    const data = await jsonOf(file, ['--list']);
+    const data = await jsonOf(file, ['--list'], forms);
     if (!isMapping(data))
       return refuse(`--list printed ${kindOf(data)}, not a mapping of groups`, 'See docs/inventory.md.');
     const document = computedDocument(file, data);
@@ -34,7 +46,9 @@ export async function growScriptTree(tree: Tree, file: string, problems: Problem
     for (let index = 0; index < names.length; index += AT_ONCE) {
       const few = names.slice(index, index + AT_ONCE);
       const found = await Promise.all(
-        few.map((name) => (known === undefined ? jsonOf(file, ['--host', name]) : hostIn(known, name))),
+        few.map((name) =>
+          known === undefined ? jsonOf(file, ['--host', name], forms) : hostIn(known, name),
+        ),
       );
       few.forEach((name, at) => reader.hostVariables(name, found[at]));
     }
@@ -48,7 +62,7 @@ const hostIn = (known: unknown, name: string): unknown =>
   isMapping(known) && Object.hasOwn(known, name) ? known[name] : {};
 
 /** What the program prints, as JSON. Rejects with a sentence. */
-async function jsonOf(file: string, words: readonly string[]): Promise<unknown> {
+async function jsonOf(file: string, words: readonly string[], forms: FormSource): Promise<unknown> {
   const output = await new Promise<string>((resolve, reject) => {
     const options = { timeout: PATIENCE_MS, maxBuffer: MOST_BYTES, encoding: 'utf8' } as const;
     const child = execFile(file, words, options, (error, stdout, stderr) => {
@@ -60,14 +74,15 @@ async function jsonOf(file: string, words: readonly string[]): Promise<unknown> 
     });
     child.stdin?.end();
   });
+  let data: unknown;
   // "--host" of a program without variables may print nothing at all.
   if (words[0] === '--host' && output.trim() === '') return {};
   try {
-    const data: unknown = JSON.parse(output);
-    return mayHoldForms(output) ? withSpecialValues(data) : data;
+    data = JSON.parse(output);
   } catch {
     throw new Error(`${words.join(' ')} of this program printed no JSON`);
   }
+  return mayHoldForms(output) ? withSpecialValues(data, forms) : data;
 }
 
 class ScriptReader {

@@ -1,13 +1,24 @@
 import { CONNECTIONS } from '../roles/variables/connection.ts';
+import type { z } from 'zod';
+import { secretOf, secretsIn } from '../model/secret.ts';
+import type { Secret } from '../model/secret.ts';
 import { hostVariables, VARIABLE_NAMES } from '../roles/variables/index.ts';
 import type { HostVariables, VariableName } from '../roles/variables/index.ts';
-import { isAnsibleName, refuseAnsibleVariable, warnOfAnsibleVariable } from './ansible-variables.ts';
+import { NO_SECRET, SECRETS_IN } from '../roles/variables/text.ts';
+import {
+  isAnsibleName,
+  isPassword,
+  refuseAnsibleVariable,
+  warnOfAnsibleVariable,
+} from './ansible-variables.ts';
 import { closest } from './did-you-mean.ts';
-import { deferredIn, setValue } from './deferred.ts';
+import { deferredIn, entriesOf, setValue } from './deferred.ts';
 import { findString, pathText } from './document.ts';
 import type { Path } from './document.ts';
 import type { Definition, Definitions } from './tree.ts';
 import { hasJinja } from './jinja.ts';
+import { isEncryptedValue } from './secrets/references.ts';
+import { unsealed } from './secrets/sealed.ts';
 import { explainIssues } from './issue-text.ts';
 import { lintAcrossHosts, lintHost } from './lints/index.ts';
 import type { Lint } from './lints/index.ts';
@@ -69,8 +80,10 @@ export function createValidator(problems: Problems): Validator {
   };
   return {
     definition(definition) {
-      // What it refers to is another thing for each host, and it has reached none.
-      if (!verdicts.has(definition) && !findString(definition.value, hasJinja)) judge(definition);
+      if (verdicts.has(definition)) return;
+      // What it refers to is another thing for each host, and it has reached none; what is encrypted nobody has opened.
+      const { value } = definition;
+      if (!findString(value, hasJinja) && !secretsIn(value).some(isEncryptedValue)) judge(definition);
     },
     host(name, definitions, read) {
       const vars: Record<string, unknown> = {};
@@ -79,11 +92,12 @@ export function createValidator(problems: Problems): Validator {
       for (const [key, definition] of read) {
         const verdict = judge(definition, name);
         const own = definitions.get(key);
-        if (own) setValue(vars, key, own === definition ? verdict.value : own.value);
+        if (own) setValue(vars, key, shownAs(key, own === definition ? verdict.value : own.value));
         if (verdict.problems.length > 0) broken.add(key);
         else if (isRead(key)) valid[key] = verdict.value;
       }
-      for (const [key, { value }] of definitions) if (!read.has(key)) setValue(vars, key, value);
+      for (const [key, { value }] of definitions)
+        if (!read.has(key)) setValue(vars, key, shownAs(key, value));
       const host: CheckedHost = { name, definitions: read, vars, valid };
       for (const lint of lintHost({ vars: valid, broken })) tell(lint, host);
       return host;
@@ -97,6 +111,10 @@ export function createValidator(problems: Problems): Validator {
     },
   };
 }
+
+/** A password is a secret also where it was written in plain text. */
+const shownAs = (key: string, value: unknown): unknown =>
+  isPassword(key) && typeof value === 'string' ? secretOf(value) : value;
 
 function problemAt(
   { key, origin }: Definition,
@@ -119,11 +137,49 @@ function judgeDefinition(definition: Definition): Verdict {
   const refusedValue = deferredIn(value);
   if (refusedValue) return { value, problems: [refusedValue.deferred.problem], warnings: [] };
   const schema = hostVariables.shape[key];
+  const asItIs = judgeValue(definition, schema, value);
+  // What an encrypted file says of our variables is read like any other value.
+  const isRefused = asItIs.problems.length > 0 && secretsIn(value).length > 0;
+  const verdict = isRefused ? judgeValue(definition, schema, unsealed(value)) : asItIs;
+  return { ...verdict, warnings: isPassword(key) ? warnOfPlainText(definition) : [] };
+}
+
+function judgeValue(definition: Definition, schema: z.ZodType, value: unknown): Verdict {
   // `nics:` with nothing below it is null: as if the key were not there would hide a slip of the indentation.
   const result = schema.safeParse(value);
-  if (result.success) return { value: result.data, problems: [], warnings: [] };
-  const explained = explainIssues(result.error.issues, schema, value);
-  return { value, problems: explained.map((one) => problemAt(definition, one.path, one)), warnings: [] };
+  if (!result.success) {
+    const explained = explainIssues(result.error.issues, schema, value);
+    return { value, problems: explained.map((one) => problemAt(definition, one.path, one)), warnings: [] };
+  }
+  // A schema of mappings takes a secret for an empty one.
+  const kept = secretsIn(result.data);
+  const lost = secretsIn(value).find((secret) => pathOf(value, secret) && !kept.includes(secret));
+  if (!lost) return { value: result.data, problems: [], warnings: [] };
+  const problem = problemAt(definition, pathOf(value, lost) ?? [], { message: NO_SECRET, hint: SECRETS_IN });
+  return { value, problems: [problem], warnings: [] };
+}
+
+/** Where a secret stands as a value of its own. */
+function pathOf(value: unknown, secret: Secret, path: Path = []): Path | undefined {
+  if (value === secret) return path;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of entriesOf(value)) {
+    const found = pathOf(inner, secret, [...path, key]);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function warnOfPlainText({ key, value, origin }: Definition): Problem[] {
+  if (typeof value !== 'string' || secretsIn(value).length > 0) return [];
+  return [
+    {
+      message: `${key} stands here in plain text`,
+      hint: 'Put it into a vault, or refer to it: docs/secrets.md',
+      origin,
+      at: 'key',
+    },
+  ];
 }
 
 function warnOfStranger(definition: Definition): Problem[] {

@@ -76,17 +76,6 @@ function duplicateKeys(yaml: typeof Yaml, map: YAMLMap, lines: LineCounter): Dia
 }
 
 function strangeTag(tag: string, offset: number): DialectFinding[] {
-  if (tag === '!vault') {
-    const message = 'values encrypted with ansible-vault (!vault) are not supported in this version';
-    return [
-      {
-        severity: 'error',
-        message,
-        hint: 'Keep secrets out of the inventory: provision needs none of its own.',
-        offset,
-      },
-    ];
-  }
   if (Object.hasOwn(TAGGED_FORMS, tag) || tag.startsWith('tag:yaml.org,2002:')) return [];
   return [
     {

@@ -5,6 +5,7 @@ import { causeMessage } from './cause.ts';
 import { shownFile } from './document.ts';
 import type { Path, SourceDocument } from './document.ts';
 import type { Problems } from './problems.ts';
+import type { Keyring } from './secrets/keyring.ts';
 import { mayHoldForms, TAGGED_FORMS, withSpecialValues } from './special-values.ts';
 import { inspectDialect, keyText } from './yaml-dialect.ts';
 import { ANSIBLE_SCALARS } from './yaml-scalars.ts';
@@ -22,30 +23,30 @@ const HINTS: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'Look for a quote or an indentation that is missing before this place.',
 };
 
+/** The text of a file; `isSealed` = it was encrypted, and its values are secrets. */
+export interface FileText {
+  readonly text: string;
+  readonly isSealed: boolean;
+}
+
 /**
  * Reads YAML as Ansible does (plain words by YAML 1.1, the merge key `<<`; JSON by its own rules) and keeps where
  * everything stands.
  * What is wrong with the text goes to `problems`; undefined = nothing usable.
  */
 export async function parseYamlDocument(
-  text: string,
+  { text, isSealed }: FileText,
   file: string,
-  problems: Problems,
+  { problems, keyring }: { readonly problems: Problems; readonly keyring: Keyring },
 ): Promise<SourceDocument | undefined> {
+  // Of an encrypted file places are told, and no line of it is shown.
+  const source = isSealed ? undefined : text;
   const yaml = await import('yaml');
   const shown = shownFile(file);
   const lines = new yaml.LineCounter();
   const tell = (message: string, offset: number, hint?: string, cause?: unknown): void =>
-    problems.add({ message, hint, place: placeAt(shown, lines, offset), text, cause });
+    problems.add({ message, hint, place: placeAt(shown, lines, offset), text: source, cause });
 
-  if (text.startsWith('$ANSIBLE_VAULT;')) {
-    tell(
-      'this file is encrypted with ansible-vault, which is not supported in this version',
-      0,
-      'Decrypt it (ansible-vault view FILE), and keep secrets out of the inventory.',
-    );
-    return undefined;
-  }
   const isJson = readsAsJson(text);
   let parsed: Document.Parsed;
   try {
@@ -67,17 +68,18 @@ export async function parseYamlDocument(
   for (const error of parsed.errors)
     tell(error.message, error.pos[0], HINTS[error.code] ?? 'Mend the YAML here.', error);
   for (const finding of inspectDialect(yaml, parsed, lines, isJson)) {
-    const problem = { ...finding, place: placeAt(shown, lines, finding.offset), text };
+    const problem = { ...finding, place: placeAt(shown, lines, finding.offset), text: source };
     if (finding.severity === 'error') problems.add(problem);
     else problems.warn(problem);
   }
   if (parsed.errors.length > 0) return undefined;
 
+  const place = (path: Path, part: 'key' | 'value' = 'value'): Place =>
+    placeAt(shown, lines, offsetOf(yaml, parsed, path, part));
   let data: unknown;
   try {
     data = parsed.toJS({ maxAliasCount: MOST_ALIASES });
     if (countValues(data) > MOST_VALUES) throw new RangeError('aliases of aliases multiply');
-    if (mayHoldForms(text)) data = withSpecialValues(data);
   } catch (cause) {
     tell(
       'the aliases (*name) of this file grow into millions of values',
@@ -87,9 +89,8 @@ export async function parseYamlDocument(
     );
     return undefined;
   }
-  const place = (path: Path, part: 'key' | 'value' = 'value'): Place =>
-    placeAt(shown, lines, offsetOf(yaml, parsed, path, part));
-  return { file: shown, data, text, place };
+  if (mayHoldForms(text)) data = withSpecialValues(data, { place, keyring, problems });
+  return { file: shown, data, text: source, place, ...(isSealed ? { isSealed: true } : {}) };
 }
 
 type Yaml = typeof YamlLibrary;

@@ -12,7 +12,7 @@ export interface Connection {
   readonly privateKeyFile?: string | undefined;
   /** `ansible_become`. */
   readonly become: boolean;
-  /** What sudo asks for, from the operator and never from an inventory; undefined = sudo must not ask. */
+  /** What sudo asks for, from the operator or `ansible_become_password`; undefined = sudo must not ask. */
   readonly becomePassword?: Secret | undefined;
   /** `jump:` — inventory names or `[user@]host[:port]`, nearest to the controller first. */
   readonly jumps: readonly string[];

@@ -1,3 +1,4 @@
+import type { Secret } from './secret.ts';
 import type { SshConnection } from './ssh-connection.ts';
 
 /** A value of one field. Lists that have no order are sorted by whoever makes them. */
@@ -96,7 +97,13 @@ export interface ResourceChange {
   /** Why the run's own SSH would not come in any more, naming the rule or zone: "zone public accepts no …". */
   readonly lockout?: string;
   /** For `--diff`: whole texts where the resource is a file. */
-  readonly text?: { readonly path: string; readonly before: string | null; readonly after: string | null };
+  readonly text?: {
+    readonly path: string;
+    readonly before: string | null;
+    readonly after: string | null;
+    /** Not to be shown: it holds a secret, or not everybody may read it on the host. */
+    readonly hidden?: true;
+  };
   /** Set where the change leads to a baseline: its files come from the copies that the host keeps. */
   readonly baseline?: Baseline;
 }
@@ -131,6 +138,8 @@ export interface Resource {
   readonly phase: 'package' | 'main';
   /** As it was declared, for `Declared`. */
   readonly props?: unknown;
+  /** What must have been read before it is planned. */
+  readonly secrets?: readonly Secret[];
   /** Declared to be as its baseline says: the host's record of that is read with it, and handed to `plan`. */
   readonly toBaseline?: true;
   /** Desired minus actual; null when nothing differs. */

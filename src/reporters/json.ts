@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { maskedData } from '../model/mask.ts';
 import type { SavedPlan } from '../model/plan.ts';
 import type { Report } from '../model/report.ts';
 
@@ -7,7 +8,7 @@ import type { Report } from '../model/report.ts';
 function writePrivately(file: string, value: unknown): void {
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(temporary, `${JSON.stringify(maskedData(value), null, 2)}\n`, { mode: 0o600 });
   renameSync(temporary, file);
 }
 

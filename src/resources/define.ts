@@ -1,10 +1,14 @@
 import { differences, exists } from '../model/difference.ts';
+import { ProvisionError } from '../model/error.ts';
+import { MASK, masked, maskedData } from '../model/mask.ts';
+import { holdsBrokenSecret, openSecrets, secretsIn } from '../model/secret.ts';
 import type {
   Baseline,
   Change,
   Declared,
   Facts,
   FieldDifference,
+  FieldValue,
   ProbeOutput,
   Resource,
   ResourceChange,
@@ -61,7 +65,35 @@ export interface ResourceDefinition<Props, S extends State> {
    */
   readonly lockout?: (to: S, facts: Facts, props: Props, around: ForecastInput) => string | null;
   readonly phase?: 'package' | 'main';
+  /**
+   * Its props may hold secrets, but for what its name and its probe are made of: everything else gets their values. Its
+   * steps must not hand one to a program as an argument. Any other kind refuses a secret.
+   */
+  readonly secrets?: true;
+  /** Fields whose values are never shown, and with them the text of the file. */
+  readonly hidden?: (ends: { readonly from: S; readonly to: S }, props: Props) => readonly string[];
 }
+
+/** A secret in a name would be on the screen, in a probe in the host's list of processes. */
+function refuseSecrets(id: string, probe: string, takesSecrets: boolean): void {
+  const shownIn = secretsIn(id).length > 0 ? 'name' : 'probe';
+  if (takesSecrets && secretsIn([id, probe]).length === 0) return;
+  throw new ProvisionError(
+    'playbook',
+    takesSecrets ? `${id}: a secret cannot be part of its ${shownIn}.` : `${id} cannot hold a secret.`,
+    { hint: 'Write it into a file: file({ path, content }) takes secrets.' },
+  );
+}
+
+function refuseBrokenSecrets(id: string, declared: string | null): void {
+  if (declared === null || !holdsBrokenSecret(declared)) return;
+  throw new ProvisionError('playbook', `${id} holds a piece of a secret: it was cut or changed.`, {
+    hint: 'Change its value instead: vars.password.map((value) => …).',
+  });
+}
+
+const shownValue = (value: FieldValue, hide: boolean): FieldValue =>
+  hide && value !== null ? MASK : maskedData(value);
 
 function actionOf(from: State, to: State): Change['action'] {
   if (!exists(from)) return 'create';
@@ -73,21 +105,31 @@ export function defineResource<Props, S extends State>(
   definition: ResourceDefinition<Props, S>,
 ): (props: Props) => Resource {
   const { kind, phase = 'main', warnings } = definition;
-  return (props) => {
-    const id = `${kind}:${definition.name(props)}`;
-    const textOf = (output: ProbeOutput, facts: Facts): FileText | undefined =>
-      definition.text?.(output, props, facts);
+  return (given) => {
+    const id = `${kind}:${definition.name(given)}`;
+    const probe = definition.probe(given);
+    const declared = Object.values(given as object).some((value) => typeof value === 'function')
+      ? null
+      : JSON.stringify(given);
+    refuseBrokenSecrets(id, declared);
+    const secrets = secretsIn(given);
+    if (secrets.length > 0) refuseSecrets(id, probe, definition.secrets === true);
+    // Only when it is planned: what is secret is read after everything is compiled.
+    const open = (): Props => (secrets.length > 0 ? openSecrets(given) : given);
     /** The way from what the host has to a state, with the file that belongs to that. */
-    const way = (from: S, to: S, text: FileText | undefined): ResourceChange | null => {
-      const found = differences(from, to);
-      if (found.length === 0) return null;
+    const way = (from: S, to: S, text: FileText | undefined, props: Props): ResourceChange | null => {
+      const differing = differences(from, to);
+      if (differing.length === 0) return null;
+      const hidden = definition.hidden?.({ from, to }, props) ?? [];
       const action = actionOf(from, to);
-      const changes = found.map((difference) => ({
-        ...difference,
-        resource: id,
-        action,
-        sentence: definition.sentence?.(difference, props) ?? describeDifference(id, difference),
-      }));
+      const changes = differing.map(({ before, after, ...rest }) => {
+        const hide = hidden.includes(rest.field);
+        const difference = { ...rest, before: shownValue(before, hide), after: shownValue(after, hide) };
+        const sentence = definition.sentence?.(difference, props) ?? describeDifference(id, difference);
+        return { ...difference, resource: id, action, sentence: masked(sentence) };
+      });
+      const secret =
+        hidden.length > 0 ? { hidden: true as const, before: text?.before == null ? null : MASK } : {};
       return {
         resource: id,
         phase,
@@ -95,36 +137,45 @@ export function defineResource<Props, S extends State>(
         changes,
         apply: definition.transition({ from, to, text: text?.after ?? null }, props),
         revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
-        ...(text && text.before !== text.after ? { text } : {}),
+        ...(text && text.before !== text.after ? { text: { ...text, ...secret } } : {}),
       };
     };
     return {
       id,
       kind,
-      declared: Object.values(props as object).some((value) => typeof value === 'function')
-        ? null
-        : JSON.stringify(props),
-      props,
-      probe: definition.probe(props),
+      declared,
+      props: given,
+      probe,
       phase,
-      ...(warnings ? { warnings: (output: ProbeOutput) => warnings(output, props) } : {}),
+      ...(secrets.length > 0 ? { secrets } : {}),
+      ...(warnings ? { warnings: (output: ProbeOutput) => warnings(output, given) } : {}),
       plan(output, facts, { others = [] } = {}) {
+        const props = open();
         const to = definition.desired(props, facts);
-        const change = way(definition.parse(output, props), to, textOf(output, facts));
+        const change = way(
+          definition.parse(output, props),
+          to,
+          definition.text?.(output, props, facts),
+          props,
+        );
         const lockout = change && definition.lockout?.(to, facts, props, { output, others });
         return lockout ? { ...change, lockout } : change;
       },
       planBack(output, facts, baseline) {
-        const now = definition.parse(output, props);
+        const now = definition.parse(output, given);
         const before = baseline.state as S;
         const to = definition.recoverable?.(before, now, baseline.text) ?? before;
-        const text = textOf(output, facts);
-        const change = way(now, to, text && { ...text, after: baseline.text });
-        return change && { ...change, baseline };
+        // What it was before holds none of the secrets that are declared: they need not be had.
+        const text = definition.text?.(output, given, facts);
+        const change = way(now, to, text && { ...text, after: baseline.text }, given);
+        // That text is not of our making either.
+        const hidden = change?.text?.hidden ? { text: { ...change.text, after: MASK } } : {};
+        return change && { ...change, ...hidden, baseline };
       },
       baseline(output, facts): Baseline {
+        const props = open();
         const state = definition.parse(output, props);
-        const text = textOf(output, facts)?.before ?? null;
+        const text = definition.text?.(output, props, facts)?.before ?? null;
         const { paths = [] } = definition.transition({ from: state, to: state, text }, props);
         return { state, text, paths };
       },

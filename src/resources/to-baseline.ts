@@ -8,6 +8,7 @@ export const toBaseline = (resource: Resource): Resource => ({
   ...resource,
   declared: resource.declared === null ? null : `baseline of ${resource.declared}`,
   toBaseline: true,
+  secrets: [],
   plan: (output, facts, { baseline = null } = {}) =>
     baseline === null || resource.phase === 'package' ? null : resource.planBack(output, facts, baseline),
   baseline: () => null,

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { complainOfAddress, oneOrMore } from './addresses.ts';
 import { port } from './ports.ts';
-import { complain, refuse, section, shown, text } from './text.ts';
+import { complain, refuse, secretText, section, shown, text } from './text.ts';
 import type { Complaint } from './text.ts';
 
 const OPTION_LIKE = 'must not start with "-": ssh would take it for an option';
@@ -113,6 +113,9 @@ export const connectionVariables = {
     })
     .optional()
     .describe('Become root with sudo.'),
+  ansible_become_password: secretText(
+    'What sudo asks for; -K and its kin go before it. Write it as a reference to a secret, or into a vault.',
+  ).optional(),
   ansible_connection: text('How the host is reached: ssh, local or lab.', {
     complaint: (value) =>
       Object.hasOwn(CONNECTIONS, value)

@@ -244,9 +244,9 @@ describe('files that cannot be used are each one clear error', () => {
     expect((await onlyProblem(loadInventory([directory])))?.message).toBe('this file is not UTF-8 text');
   });
 
-  test('a whole file in a vault', async () => {
-    expect((await complaintsAbout('$ANSIBLE_VAULT;1.1;AES256\n00'))[0]?.message).toMatch(
-      /encrypted with ansible-vault/,
+  test('a whole file in a vault that is cut off', async () => {
+    expect((await complaintsAbout('$ANSIBLE_VAULT;1.1;AES256\n00'))[0]?.message).toBe(
+      'this file is no whole text of ansible-vault: salt, HMAC and encrypted text are expected',
     );
   });
 });
@@ -339,7 +339,7 @@ test('an error has a code frame and a file as a person would type it', async () 
   );
 });
 
-test('5,000 hosts load in a few seconds', async () => {
+test('5,000 hosts load in a few seconds of processor time', async () => {
   const lines = ['all:', '  vars: { networks: { n: { cidr: 10.0.0.0/8 } } }', '  hosts:'];
   for (let host = 0; host < 5000; host++) {
     const address = `10.0.${host >> 8}.${host & 255}`;
@@ -347,7 +347,8 @@ test('5,000 hosts load in a few seconds', async () => {
       `    h${host}: { ansible_host: ${address}, nics: { eth0: { network: n, address: ${address}/8 } } }`,
     );
   }
-  const start = performance.now();
+  const start = process.cpuUsage();
   expect((await loadText(lines.join('\n'))).hosts.size).toBe(5000);
-  expect(performance.now() - start).toBeLessThan(8000);
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1e6).toBeLessThan(8);
 });
