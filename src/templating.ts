@@ -25,17 +25,23 @@ const XML_ENTITIES: Readonly<Record<string, string>> = {
 
 /** Our helpers refuse undefined, which strict mode lets through as an argument of a helper. A secret stays one. */
 function helpers(engine: typeof Handlebars): void {
+  const textOf = (name: string, value: unknown): string => {
+    if (typeof value === 'string' || typeof value === 'number') return String(value);
+    throw new Error(`${name}: the value is not defined`);
+  };
   const change = (name: string, how: (text: string) => string): void =>
     engine.registerHelper(name, (value: unknown) => {
       if (value instanceof Secret) return String(value.map(how));
-      if (typeof value !== 'string' && typeof value !== 'number') {
-        throw new Error(`${name}: the value is not defined`);
-      }
-      const text = String(value);
+      const text = textOf(name, value);
       return secretsIn(text).length > 0 ? String(secretOf(text).map(how)) : how(text);
     });
   change('xml', (text) => text.replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c));
   change('sh', (text) => quote(text));
+  engine.registerHelper('json', (value: unknown) => {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) throw new Error('json: the value is not defined');
+    return text;
+  });
 }
 
 function place(file: string, failure: HandlebarsFailure) {

@@ -1,14 +1,17 @@
 import { isIPv4 } from 'node:net';
 import type { Check, CheckWhen } from '../model/check.ts';
+import type { Place } from '../model/error.ts';
 import type { CheckSpec, PlayContext } from '../model/playbook.ts';
 import { sh } from '../shell/quote.ts';
-import { echoUrls, vantages } from './vantage.ts';
+import { echoUrls, scriptAt, vantages } from './vantage.ts';
 
 export const NO_WAY_OUT = 'no way out';
 
 export interface EgressOptions {
-  /** A host, a group (asked from each of its hosts), or `controller`. */
+  /** A host, a group (asked from each of its hosts), a user (`host#user`) or container (`host/name`) of a host, or `controller`. */
   readonly from: string;
+  /** The address of the vantage that is used as the source; left out = the one it takes by itself. */
+  readonly source?: string;
   /** The public address that the outside must see, or several of which one must; a function may look it up. */
   readonly expect: string | readonly string[] | ((context: PlayContext) => string | readonly string[]);
   /** What to ask instead of the vantage's `echo_url`: a URL that answers with the caller's address. */
@@ -21,15 +24,17 @@ export interface EgressOptions {
   readonly timeout?: number;
   /** No error when there is no such host or group. */
   readonly optional?: boolean;
+  /** Where the inventory asks for what this proves. */
+  readonly place?: Place | undefined;
 }
 
 /** Asks each URL in turn for the caller's address; at most 64 bytes of the answer are looked at. */
-const script = (urls: readonly string[], timeout: number): string =>
+const script = (urls: readonly string[], timeout: number, source: readonly string[]): string =>
   urls.length === 0
     ? sh`echo ${'no echo_url in the inventory'}; exit 69`
     : sh`command -v curl >/dev/null || { echo 'curl is not installed'; exit 69; }
 for url in ${urls}; do
-  if got=$(curl -4 -s -f -m ${timeout} --noproxy '*' --max-filesize 4096 -- "$url" 2>/dev/null); then
+  if got=$(curl -4 -s -f -m ${timeout} ${source} --noproxy '*' --max-filesize 4096 -- "$url" 2>/dev/null); then
     printf '%s\n' "$got" | head -n 1 | head -c 64; exit 0
   fi
 done
@@ -41,6 +46,10 @@ function read(output: string): string {
   if (answer === 'none' || answer === '') return NO_WAY_OUT;
   return isIPv4(answer) ? answer : 'an answer that is no address';
 }
+
+/** curl(1): an address is bound, nothing else is. */
+const sourceOf = (source: string | undefined): string[] =>
+  source === undefined ? [] : ['--interface', source];
 
 function checks(
   options: EgressOptions,
@@ -63,7 +72,8 @@ function checks(
       onFail: options.onFail ?? 'warn',
       retries: options.retries ?? (kind === 'egress' ? 1 : 0),
       timeout,
-      script: script(urls, timeout),
+      script: scriptAt(from, script(urls, timeout, sourceOf(options.source))),
+      place: options.place,
       read: (output) => {
         const got = read(output);
         return any.includes(got) ? expected : got;

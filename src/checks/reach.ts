@@ -1,7 +1,8 @@
 import type { CheckWhen } from '../model/check.ts';
+import type { Place } from '../model/error.ts';
 import type { CheckSpec } from '../model/playbook.ts';
 import { sh } from '../shell/quote.ts';
-import { vantages } from './vantage.ts';
+import { scriptAt, vantages } from './vantage.ts';
 
 export interface ReachOptions {
   readonly from: string;
@@ -15,6 +16,8 @@ export interface ReachOptions {
   /** Seconds. */
   readonly timeout?: number;
   readonly optional?: boolean;
+  /** Where the inventory asks for what this proves. */
+  readonly place?: Place | undefined;
 }
 
 /** curl says how long the TCP connect took, whatever the server then says; zero = never connected (curl(1), -w). */
@@ -38,7 +41,8 @@ export const reach =
       onFail: options.onFail ?? 'warn',
       retries: options.retries ?? (options.expect === 'open' ? 1 : 0),
       timeout,
-      script: script(options.to, timeout),
+      script: scriptAt(from, script(options.to, timeout)),
+      place: options.place,
       read: (output) => (output.trim() === 'open' ? 'open' : 'closed'),
     }));
   };

@@ -1,4 +1,4 @@
-import { reported } from '../engine/host-run.ts';
+import { reported } from '../model/reported.ts';
 import { readHost } from '../engine/probe.ts';
 import type { Facts } from '../model/resource.ts';
 import { coloursFor } from '../reporters/colour.ts';

@@ -18,13 +18,12 @@ export function typedName(command: Command): string {
   return [...above, ...(command.name() === DEFAULT_COMMAND ? [] : [command.name()])].join(' ');
 }
 
-/** What a flag takes, its default, and the variable that sets it, in few words. */
-function optionDescription({ description, argChoices, defaultValue, envVar }: Option): string {
+/** What a flag takes, and its default, in few words. */
+function optionDescription({ description, argChoices, defaultValue }: Option): string {
   const shown = typeof defaultValue === 'string' || (typeof defaultValue === 'number' && defaultValue > 0);
   const notes = [
     ...(argChoices === undefined ? [] : [argChoices.join('|')]),
     ...(shown ? [`default ${defaultValue}`] : []),
-    ...(envVar === undefined ? [] : [`$${envVar}`]),
   ];
   return `${description}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`;
 }
@@ -38,7 +37,7 @@ const groupOf = (option: Option): string => option.helpGroupHeading ?? 'Flags:';
 const namesOf = ({ short, long }: Option): string =>
   [short, long].filter((name) => name !== undefined).join(' ');
 
-/** `  -i --inventory, -l --limit, …`, as many to a line as fit: the page of a run has them in groups. */
+/** `  -i --inventory, -l --limit, …`, as many to a line as fit: the page of a run has all of them, in groups. */
 function flagRows(options: readonly Option[]): string[] {
   const lines: string[] = [];
   let line = '';
@@ -69,15 +68,15 @@ function commandLines(command: Command, helper: Help, width: number): string[] {
     ]);
 }
 
-/** The first screen: the main form with the names of its flags, then the commands. */
+/** The first screen: the main form with the flags that fingers know, then the commands. */
 function rootHelp(root: Command, helper: Help): string {
   const run = root.commands.find((command) => command.name() === DEFAULT_COMMAND);
-  const flags = helper.visibleOptions(run ?? root).filter((option) => option.long !== '--help');
+  const flags = helper.visibleOptions(run ?? root).filter(({ short, long }) => short && long !== '--help');
   const name = root.name();
   return [
     `Usage: ${name} PLAYBOOK -i INVENTORY [flags]`,
     root.description(),
-    `Flags of a run (what each does: ${name} run --help):`,
+    `Flags of a run that have a letter (all flags: ${name} run --help):`,
     ...flagRows([...flags, ...helper.visibleOptions(root)]),
     ...commandLines(root, helper, helper.longestSubcommandTermLength(root, helper)),
     examples(`${name} playbooks/gateway.ts -i inventory/lab --check --diff`),

@@ -17,6 +17,7 @@ function hostCommand(root: Command, name: string, usage: string, limit: Option):
     .usage(usage)
     .optionsGroup('Hosts:')
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(limit);
 }
 

@@ -1,11 +1,14 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { Inventory } from '../model/host.ts';
 import { ProvisionError } from '../model/error.ts';
+import { RELEASES } from '../lab/image-spec.ts';
+import type { Release } from '../lab/image-spec.ts';
 import type { Lab } from '../lab/index.ts';
 
 interface LabOptions {
   readonly inventory: readonly string[];
   readonly install?: boolean;
+  readonly release?: Release;
 }
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -32,7 +35,11 @@ async function runningLab(options: LabOptions): Promise<Lab> {
 async function up(options: LabOptions): Promise<void> {
   const { labUp } = await loadLab();
   const started = Date.now();
-  const lab = await labUp(await inventoryOf(options), { install: options.install ?? false, progress });
+  const lab = await labUp(await inventoryOf(options), {
+    install: options.install ?? false,
+    ...(options.release === undefined ? {} : { release: options.release }),
+    progress,
+  });
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   progress(lab.wasUp ? 'the lab is already up' : `the lab is up (${lab.hosts.length} hosts, ${seconds} s)`);
   print(
@@ -74,6 +81,25 @@ async function down(options: LabOptions): Promise<void> {
   );
 }
 
+async function prune({ all = false }: { readonly all?: boolean }): Promise<void> {
+  const { labDown, orphanedLabs, pruneImages, requireRoot } = await loadLab();
+  requireRoot('prune');
+  for (const id of orphanedLabs()) {
+    await labDown(id);
+    print(`removed lab ${id}, whose inventory is gone\n`);
+  }
+  const { removed, inUse } = await pruneImages({ all });
+  for (const name of removed) print(`removed image ${name}\n`);
+  for (const name of inUse) print(`kept image ${name}: a running host stands on it\n`);
+  if (removed.length === 0) progress('no image to remove');
+}
+
+/** What hosts are built of that do not say it by `lab.release`. */
+export const releaseOption = (): Option =>
+  new Option('--release <name>', 'what hosts are built of that do not say so')
+    .choices(RELEASES)
+    .env('PROVISION_LAB_RELEASE');
+
 /** `provision lab …`: an inventory as real hosts on this machine. */
 export function labCommand(): Command {
   const lab = new Command('lab')
@@ -87,6 +113,7 @@ export function labCommand(): Command {
 
   verb('up', 'build it, or find it up')
     .option('--install', 'install the packages that this machine lacks')
+    .addOption(releaseOption())
     .action(up);
   verb('status', 'what is there of it').action(status);
   verb('exec', 'run a command as root inside a host')
@@ -97,5 +124,10 @@ export function labCommand(): Command {
   verb('shell', 'a root shell inside a host').argument('<host>').action(shell);
   verb('reboot', 'power a host off and boot it again').argument('<host>').action(reboot);
   verb('down', 'remove it, and everything it made but the image cache').action(down);
+  lab
+    .command('prune')
+    .description('remove images that nothing makes any more, and labs whose inventory is gone')
+    .option('--all', 'the present images too', false)
+    .action(prune);
   return lab;
 }

@@ -7,7 +7,14 @@ import type { SecretFlags } from './keyring.ts';
 export interface LoadFlags extends SecretFlags {
   readonly inventory?: readonly string[];
   readonly limit?: string;
+  /** `-e` as typed. */
+  readonly extraVars?: readonly string[];
   readonly templates?: string;
+  /** As typed: words with commas between. */
+  readonly tags?: readonly string[];
+  readonly skipTags?: readonly string[];
+  /** `3/16`, `auto`, as typed. */
+  readonly shard?: string;
 }
 
 /** Loads a TypeScript inventory; jiti and the public API are loaded only when there is one. */
@@ -18,13 +25,16 @@ async function loadTypeScript(file: string): Promise<Record<string, unknown>> {
 }
 
 /** Reads the inventory of `-i`. Throws `usage` without one, else a list of all problems. */
-export async function inventoryOf(flags: Pick<LoadFlags, 'inventory'> & SecretFlags): Promise<Inventory> {
-  const { inventory = [] } = flags;
+export async function inventoryOf({
+  inventory = [],
+  extraVars,
+  ...secrets
+}: Pick<LoadFlags, 'inventory' | 'extraVars'> & SecretFlags): Promise<Inventory> {
   const sources = typeof inventory === 'string' ? [inventory] : inventory;
   if (sources.length === 0) {
     throw new ProvisionError('usage', 'No inventory was given.', {
       hint: 'Add -i INVENTORY, for example -i inventory/lab.',
     });
   }
-  return loadInventory(sources, { loadTypeScript, keyring: keyringOf(flags) });
+  return loadInventory(sources, { loadTypeScript, extraVars, keyring: keyringOf(secrets) });
 }

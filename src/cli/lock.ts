@@ -1,5 +1,5 @@
 import { operator } from '../engine/apply.ts';
-import { reported } from '../engine/host-run.ts';
+import { reported } from '../model/reported.ts';
 import { readLock } from '../engine/lock.ts';
 import type { HostLock } from '../engine/lock.ts';
 import { release } from '../engine/release.ts';

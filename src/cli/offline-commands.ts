@@ -5,8 +5,10 @@ import * as flag from './flags.ts';
 import { examples } from './help.ts';
 import type { ImportFlags } from './import.ts';
 import type { InventoryFlags } from './inventory.ts';
+import type { GraphFlags } from './inventory-graph.ts';
 import type { LoadFlags } from './load-inventory.ts';
 import type { RenderFlags } from './render.ts';
+import type { MergeFlags } from './report.ts';
 
 export function addInitCommand(root: Command): void {
   root
@@ -34,6 +36,7 @@ export function addValidateCommand(root: Command): void {
       'Checks the inventory and, with a playbook, everything that a run would compile and render. Ends 5 with every mistake that was found.',
     )
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(flag.limitOption())
     .addOption(flag.templatesOption());
   flag
@@ -55,6 +58,7 @@ export function addRenderCommand(root: Command): void {
       'Writes DIR/HOST/etc/… as a run would write it on a new Debian host that SSH reaches at ansible_port. Only what an earlier render left in DIR is replaced.',
     )
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .requiredOption('--out <dir>', 'where to: new, empty, or made by render')
     .addOption(flag.limitOption())
     .addOption(flag.templatesOption());
@@ -70,7 +74,7 @@ export function addRenderCommand(root: Command): void {
 export function addInventoryCommand(root: Command): void {
   const inventory = root
     .command('inventory')
-    .usage('list|host|blame -i INVENTORY')
+    .usage('list|host|blame|graph -i INVENTORY')
     .summary('show hosts, their variables, where a value is from')
     .description('Shows what an inventory says.')
     .addHelpText(
@@ -84,6 +88,7 @@ export function addInventoryCommand(root: Command): void {
     .usage('-i INVENTORY [flags]')
     .description('Lists hosts with their addresses and groups.')
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(flag.limitOption())
     .addOption(flag.jsonOption());
   flag
@@ -99,6 +104,7 @@ export function addInventoryCommand(root: Command): void {
     .usage('NAME -i INVENTORY [flags]')
     .description('Prints the merged variables of a host as YAML.')
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(flag.jsonOption());
   flag
     .withSecrets(host)
@@ -115,6 +121,7 @@ export function addInventoryCommand(root: Command): void {
       'Tells where each value of a host was written: FILE:LINE:COLUMN. Without a name, of all hosts.',
     )
     .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
     .addOption(flag.jsonOption());
   flag
     .withSecrets(blamed)
@@ -122,6 +129,19 @@ export function addInventoryCommand(root: Command): void {
     .action(async (name: string | undefined, flags: InventoryFlags) => {
       const { blame } = await import('./inventory-blame.ts');
       process.exitCode = await blame(name, flags);
+    });
+  inventory
+    .command('graph')
+    .usage('-i INVENTORY [flags]')
+    .description('Draws the network of an inventory, as a report draws it.')
+    .addOption(flag.inventoryOption())
+    .addOption(flag.limitOption())
+    .addOption(flag.extraVarsOption())
+    .addOption(flag.graphFormatOption())
+    .addHelpText('after', examples('provision inventory graph -i inventory/prod --format html > prod.html'))
+    .action(async (flags: GraphFlags) => {
+      const { graphInventory } = await import('./inventory-graph.ts');
+      process.exitCode = await graphInventory(flags);
     });
 }
 
@@ -150,6 +170,27 @@ export function addImportCommand(root: Command): void {
     .action(async (files: string[], flags: ImportFlags) => {
       const { importAliyun } = await import('./import.ts');
       process.exitCode = importAliyun(files, flags);
+    });
+}
+
+export function addReportCommand(root: Command): void {
+  root
+    .command('report')
+    .usage('merge FILE… [flags]')
+    .summary('merge the reports of shards')
+    .description('Works on reports that runs have written.')
+    .addHelpText('after', examples('provision report merge shard-*.json --report report.json'))
+    .command('merge')
+    .argument('<file...>')
+    .usage('FILE… [flags]')
+    .description(
+      'Makes one report of those of all shards of a run, or of runs on different hosts, and ends as one run over all hosts would have. Hosts of a shard without a report are unknown.',
+    )
+    .option('--report <file>', 'write it there, not to stdout; repeatable', flag.collect, [])
+    .addHelpText('after', examples('provision report merge shard-*.json --report report.json'))
+    .action(async (files: string[], flags: MergeFlags) => {
+      const { mergeReportFiles } = await import('./report.ts');
+      process.exitCode = await mergeReportFiles(files, flags);
     });
 }
 

@@ -1,5 +1,5 @@
 import { newNonce, framedLines } from '../engine/frame.ts';
-import { reported } from '../engine/host-run.ts';
+import { reported } from '../model/reported.ts';
 import { runScript } from '../engine/remote-shell.ts';
 import { ERROR_EXIT_CODES, ProvisionError } from '../model/error.ts';
 import type { Session, Target } from '../model/transport.ts';

@@ -4,6 +4,7 @@ import * as add from './commands.ts';
 import { compactHelp, typedName } from './help.ts';
 import * as host from './host-commands.ts';
 import * as offline from './offline-commands.ts';
+import * as run from './run-commands.ts';
 import { ProvisionError } from '../model/error.ts';
 
 /** What commander says about wrong flags and words, as an error like all others. */
@@ -37,14 +38,22 @@ export function program(version: string): Command {
     .enablePositionalOptions()
     .configureHelp(compactHelp)
     .configureOutput({ outputError: () => undefined });
-  add.addRunCommand(root);
-  root.commandsGroup('Commands (provision COMMAND …) on files:');
+  run.addRunCommand(root);
+  root.commandsGroup('Commands (provision COMMAND …) with a playbook:');
+  run.addPlanCommand(root);
+  run.addApplyCommand(root);
+  run.addVerifyCommand(root);
+  run.addDriftCommand(root);
+  run.addConfigCommand(root);
+  add.addRehearseCommand(root);
+  root.commandsGroup('Commands on files:');
   offline.addInitCommand(root);
   offline.addValidateCommand(root);
   offline.addRenderCommand(root);
   offline.addInventoryCommand(root);
   offline.addImportCommand(root);
   add.addSchemaCommand(root);
+  offline.addReportCommand(root);
   offline.addCompletionCommand(root);
   root.commandsGroup('Commands on hosts, real or built on this machine:');
   host.addPingCommand(root);
@@ -52,8 +61,13 @@ export function program(version: string): Command {
   host.addStatusCommand(root);
   host.addRollbackCommand(root);
   host.addLockCommand(root);
-  add.addRehearseCommand(root);
   add.addLabCommand(root);
+  root.hook('preAction', async (_root, command) => {
+    // Only what reads an inventory has settings; nothing more is loaded for the others.
+    if (!command.options.some(({ long }) => long === '--inventory')) return;
+    const { fillIn } = await import('./settings.ts');
+    await fillIn(command, process.env);
+  });
   settle(root);
   return root;
 }

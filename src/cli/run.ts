@@ -1,13 +1,17 @@
-import { existsSync } from 'node:fs';
-import { problemsOf, ProvisionError } from '../model/error.ts';
+import { problemsOf } from '../model/error.ts';
+import type { Inventory } from '../model/host.ts';
+import type { SavedPlan } from '../model/plan.ts';
+import type { Emit } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
-import { reported } from '../engine/host-run.ts';
-import { isSerial } from '../engine/batches.ts';
+import { reported } from '../model/reported.ts';
+import { onlyChecks } from '../engine/only-checks.ts';
+import { detailedExitCode } from '../engine/outcome.ts';
 import { newRunId, run } from '../engine/run.ts';
 import type { RunResult } from '../engine/run.ts';
-import { writeJsonReport, writePlan } from '../reporters/json.ts';
+import { writePlan } from '../reporters/json.ts';
 import { becomePassword } from './become-password.ts';
 import type { BecomeFlags } from './become-password.ts';
+import { checkFlags, serialOf } from './check-flags.ts';
 import { transportsFor } from './connect.ts';
 import type { ConnectFlags } from './connect.ts';
 import { fail } from './fail.ts';
@@ -15,15 +19,22 @@ import { gitCommit } from './git-commit.ts';
 import { placesOnHosts } from './host-places.ts';
 import { load } from './load.ts';
 import type { LoadFlags } from './load-inventory.ts';
-import { obstacleAt, readPlan } from './plan-file.ts';
+import { readPlan } from './plan-file.ts';
+import { openReports } from './reports.ts';
+import type { ReportFlags } from './reports.ts';
+import { hostsToRerun, rerunSource } from './rerun.ts';
+import type { RerunFlags } from './rerun.ts';
 import { screen } from './screen.ts';
+import { parseShard } from './shard.ts';
+import { shownArgv } from './shown-argv.ts';
 import { stopSignal } from './stop-signal.ts';
+import type { StopSignal } from './stop-signal.ts';
 import { targetsOf } from './targets.ts';
 
-export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags {
+export interface RunFlags
+  extends LoadFlags, ConnectFlags, BecomeFlags, ReportFlags, Omit<RerunFlags, 'report'> {
   readonly check: boolean;
   readonly diff: boolean;
-  readonly report: readonly string[];
   readonly forks: number;
   readonly verbose: number;
   readonly quiet: boolean;
@@ -34,79 +45,63 @@ export interface RunFlags extends LoadFlags, ConnectFlags, BecomeFlags {
   readonly serial?: string | undefined;
   readonly maxFail: number;
   readonly strictLockout: boolean;
+  readonly allowDestroy: boolean;
   /** Where `--check` writes its plan. */
   readonly out?: string | undefined;
   /** The plan that the hosts are held against. */
   readonly plan?: string | undefined;
+  readonly detailedExitcode?: boolean;
+  /** Checks are the verdict: all are asked, and those that fail count. Only with `check`. */
+  readonly prove?: boolean;
+  /** Nothing but checks: no resource is read. Only with `prove`. */
+  readonly onlyChecks?: boolean;
 }
 
-const isReportName = (file: string): boolean => file.endsWith('.json');
-
-const serialOf = (text: string): string[] => text.split(',').map((item) => item.trim());
-
-/** What does not fit together about batches and plans. */
-function checkBatchesAndPlans({ serial, maxFail, check, out }: RunFlags): void {
-  if (serial !== undefined && !isSerial(serialOf(serial)))
-    throw new ProvisionError('usage', `--serial ${serial} is no batch size.`, {
-      hint: 'Give whole numbers from 1 up or percentages from 1% to 100%, with commas between: --serial 1,5,30%.',
-    });
-  if (!Number.isInteger(maxFail) || maxFail < 0)
-    throw new ProvisionError('usage', '--max-fail must be a whole number from 0 up.', {
-      hint: 'Leave it out to stop at the first host that fails.',
-    });
-  if (out === undefined) return;
-  if (!check)
-    throw new ProvisionError('usage', `--out ${out} without --check: there is no plan to keep.`, {
-      hint: 'Add --check; apply the plan afterwards with --plan.',
-    });
-  const obstacle = obstacleAt(out);
-  if (obstacle !== null)
-    throw new ProvisionError('usage', `--out ${out} cannot be written: ${obstacle}.`, {
-      hint: 'Name a file in a directory that you may write to.',
-    });
+/** Which of its two halves a run does now. */
+export interface Attempt {
+  readonly check: boolean;
+  /** The hosts are held against it. */
+  readonly plan?: SavedPlan | undefined;
 }
 
-/** Nonsense in a flag is said before anything is read. */
-function checkFlags(flags: RunFlags): void {
-  const { report, forks, timeout, confirmTimeout, sshConfig } = flags;
-  const other = report.find((file) => !isReportName(file));
-  if (other !== undefined)
-    throw new ProvisionError('usage', `--report ${other}: only .json is known.`, {
-      hint: 'Name the file something.json.',
-    });
-  for (const file of report) {
-    const obstacle = obstacleAt(file);
-    if (obstacle !== null)
-      throw new ProvisionError('usage', `--report ${file} cannot be written: ${obstacle}.`, {
-        hint: 'Name a file in a directory that you may write to.',
-      });
-  }
-  if (sshConfig !== undefined && !existsSync(sshConfig)) {
-    throw new ProvisionError('usage', `There is no ssh configuration ${sshConfig}.`, {
-      hint: 'Give the path of a file by -F, or leave it out for ~/.ssh/config.',
-    });
-  }
-  if (!Number.isInteger(forks) || forks < 1)
-    throw new ProvisionError('usage', '--forks must be a whole number from 1 up.', {
-      hint: 'Leave it out for 10.',
-    });
-  if (!(confirmTimeout >= 5))
-    throw new ProvisionError('usage', '--confirm-timeout must be a number of seconds from 5 up.', {
-      hint: 'Leave it out for 60.',
-    });
-  if (!(timeout > 0))
-    throw new ProvisionError('usage', '--timeout must be a number of seconds above 0.', {
-      hint: 'Leave it out for 15.',
-    });
-  checkBatchesAndPlans(flags);
+/** How a command gets to its result: by one attempt, or by planning, asking and applying. */
+export type Perform = (
+  attempt: (how: Attempt) => Promise<RunResult>,
+  stop: StopSignal,
+  plan: SavedPlan | undefined,
+) => Promise<RunResult>;
+
+const once =
+  ({ check }: RunFlags): Perform =>
+  (attempt, _stop, plan) =>
+    attempt({ check, plan });
+
+/** A host that needs a person, or our own fault, is worse than having been stopped. */
+function endedAs({ exitCode, hosts }: RunResult, stop: StopSignal, flags: RunFlags): number {
+  const worst = exitCode === 1 || exitCode === 3 ? exitCode : (stop.exitCode() ?? exitCode);
+  return flags.detailedExitcode ? detailedExitCode(worst, hosts) : worst;
 }
 
-/** `provision PLAYBOOK -i INVENTORY`: returns the exit code. The report is written whatever happens. */
-export async function runPlaybook(playbook: string, flags: RunFlags): Promise<number> {
+/** All is done already: an answer, and no error. The report that says so stays. */
+function nothingToRerun(source: string): number {
+  process.stderr.write(`nothing to run again: ${source} has no such host\n`);
+  return 0;
+}
+
+/** Runs a playbook as its flags say; returns the exit code. The report is written whatever happens. */
+export async function runPlaybook(
+  playbook: string,
+  flags: RunFlags,
+  perform: Perform = once(flags),
+): Promise<number> {
   const startedAt = new Date().toISOString();
   const stop = stopSignal();
+  const reports = openReports(flags, process.env);
   let result: RunResult | null = null;
   let thrown: unknown = null;
+  let known: Inventory | null = null;
+  let part: Report['shard'];
+  let rerunOf: string | undefined;
   let exitCode: number;
   try {
     checkFlags(flags);
@@ -114,46 +109,56 @@ export async function runPlaybook(playbook: string, flags: RunFlags): Promise<nu
     const serial = flags.serial === undefined ? undefined : serialOf(flags.serial);
     // Beside the loading of the playbook, which takes longer.
     const commit = gitCommit(playbook);
-    const { inventory, compiled } = await load(playbook, flags, serial);
+    if (flags.shard !== undefined) part = { ...parseShard(flags.shard, process.env), hosts: [] };
+    rerunOf = flags.rerun === undefined ? undefined : rerunSource(flags);
+    const again = rerunOf === undefined ? undefined : hostsToRerun(rerunOf, flags.rerun);
+    if (rerunOf !== undefined && again?.size === 0) return nothingToRerun(rerunOf);
+    const loaded = await load(playbook, flags, { serial, again });
+    const compiled = flags.onlyChecks ? onlyChecks(loaded.compiled) : loaded.compiled;
+    if (part) part = { ...part, hosts: compiled.ofAllShards ?? [] };
+    const { inventory } = loaded;
+    known = inventory;
     const targets = targetsOf(inventory, await becomePassword(flags));
     const transports = await transportsFor(inventory, flags);
     const places = placesOnHosts(process.env);
-    result = await run(
-      compiled,
-      {
-        check: flags.check,
-        forks: flags.forks,
-        confirmTimeout: flags.confirmTimeout,
-        rollback: flags.rollback,
-        maxFail: flags.maxFail,
-        strictLockout: flags.strictLockout,
-        plan,
-        commit: await commit,
-      },
-      { ...transports, ...places, targets, emit: screen(flags), signal: stop.signal },
-    );
+    const options = {
+      forks: flags.forks,
+      confirmTimeout: flags.confirmTimeout,
+      rollback: flags.rollback,
+      maxFail: flags.maxFail,
+      strictLockout: flags.strictLockout,
+      allowDestroy: flags.allowDestroy,
+      prove: flags.prove,
+      commit: await commit,
+    };
+    const attempt = (how: Attempt): Promise<RunResult> => {
+      const shown = screen(flags);
+      const emit: Emit = (event) => [shown, reports.emit].forEach((hear) => hear(event));
+      const dependencies = { ...transports, ...places, targets, emit, signal: stop.signal };
+      return run(compiled, { ...options, ...how }, dependencies);
+    };
+    result = await perform(attempt, stop, plan);
     if (flags.out !== undefined && result.plan) writePlan(flags.out, result.plan);
-    // A host that needs a person, or our own fault, is worse than having been stopped.
-    const { exitCode: ended } = result;
-    exitCode = ended === 1 || ended === 3 ? ended : (stop.exitCode() ?? ended);
+    exitCode = endedAs(result, stop, flags);
   } catch (error) {
     thrown = error;
     exitCode = await fail(error);
+    if (flags.detailedExitcode) exitCode = detailedExitCode(exitCode, []);
   } finally {
     stop.release();
   }
-  const errors = thrown === null ? [] : problemsOf(thrown).map(reported);
+  const errors = thrown === null ? [] : problemsOf(thrown).map((problem) => reported(problem));
   const report: Report = {
     schemaVersion: 1,
     runId: result?.runId ?? newRunId(),
     startedAt,
-    argv: process.argv.slice(2),
+    argv: shownArgv(process.argv.slice(2)),
     exitCode,
     hosts: result?.hosts ?? [],
+    ...(part ? { shard: part } : {}),
     ...(errors.length > 0 ? { errors } : {}),
   };
-  flags.report
-    .filter((file) => isReportName(file) && obstacleAt(file) === null)
-    .forEach((file) => writeJsonReport(file, report));
-  return exitCode;
+  // What --rerun has read is still wanted when nothing came of it.
+  const written = await reports.write(report, known, result === null ? rerunOf : undefined);
+  return written || exitCode !== 0 ? exitCode : 1;
 }

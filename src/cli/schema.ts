@@ -1,14 +1,16 @@
 import { ProvisionError } from '../model/error.ts';
 import { inventoryJsonSchema, variablesJsonSchema } from '../inventory/json-schema.ts';
+import { eventSchema } from '../reporters/event-schema.ts';
 import { reportSchema } from '../reporters/report-schema.ts';
 
 const SCHEMAS: Readonly<Record<string, () => object>> = {
   inventory: inventoryJsonSchema,
   variables: variablesJsonSchema,
   report: () => reportSchema,
+  events: () => eventSchema,
 };
 
-/** Prints the JSON Schema of an inventory file, a file of variables, or a report. Throws `usage`. */
+/** Prints the JSON Schema of an inventory file, a file of variables, a report, or a line of events. Throws `usage`. */
 export function printSchema(what: string): number {
   const schema = SCHEMAS[what];
   if (schema === undefined) {

@@ -1,10 +1,12 @@
 import type { ConntrackCounters } from '../engine/conntrack.ts';
 import { readJournal } from '../engine/journal.ts';
 import type { HostJournal, JournalEntry } from '../engine/journal.ts';
-import { reported } from '../engine/host-run.ts';
+import { reported } from '../model/reported.ts';
 import { coloursFor } from '../reporters/colour.ts';
 import { printable } from '../reporters/printable.ts';
 import { problemLines } from '../reporters/problem.ts';
+import { BALANCE_STATUS, parseBalance } from '../model/balance-status.ts';
+import { balanceRows, BALANCE_HEADINGS, balanceWarnings } from './status-balance.ts';
 import { contactHosts } from './contact.ts';
 import type { Answer, ContactFlags } from './contact.ts';
 import { placesOnHosts } from './host-places.ts';
@@ -62,17 +64,25 @@ function conntrackRow(host: string, { count, max, insertFailed, drop }: Conntrac
   return [host, String(count), String(max), used, String(insertFailed), String(drop)];
 }
 
+const balanceOf = ({ more }: HostJournal) => parseBalance(more['balance'] ?? '');
+
 function entryOf({ target, value, error }: Answer<HostJournal>): object {
-  return { name: target.name, ...value, ...(error ? { error: reported(error) } : {}) };
+  if (!value) return { name: target.name, ...(error ? { error: reported(error) } : {}) };
+  const listeners = balanceOf(value);
+  return { name: target.name, ...value, more: undefined, ...(listeners ? { listeners } : {}) };
 }
 
-/** `provision status`: what each host remembers of the runs that changed it, what waits there now, and how full it is. */
+/**
+ * `provision status`: what each host remembers of the runs that changed it, what waits there now, how full its
+ * connection table is, and how the backends of its listeners stand.
+ */
 export async function status(flags: ContactFlags): Promise<number> {
   const answers: Answer<HostJournal>[] = [];
   const { places } = placesOnHosts(process.env);
   const exitCode = await contactHosts(
     flags,
-    (session, target) => readJournal(session, target, LINES, places?.(target.name)),
+    (session, target) =>
+      readJournal(session, target, LINES, places?.(target.name), { balance: BALANCE_STATUS }),
     (answer) => answers.push(answer),
   );
   if (flags.json) {
@@ -91,7 +101,14 @@ export async function status(flags: ContactFlags): Promise<number> {
     value?.conntrack ? [conntrackRow(target.name, value.conntrack)] : [],
   );
   const fill = tracked.length > 0 ? ['', ...table([CONNTRACK_HEADINGS, ...tracked])] : [];
-  [...waiting, ...lines, ...fill].forEach((line) => process.stdout.write(`${line}\n`));
+  const balanced = answers.flatMap(({ target, value }) => {
+    const listeners = value ? balanceOf(value) : null;
+    return listeners ? [{ host: target.name, listeners }] : [];
+  });
+  const backends = balanced.flatMap(({ host, listeners }) => balanceRows(host, listeners));
+  const balance = backends.length > 0 ? ['', ...table([BALANCE_HEADINGS, ...backends])] : [];
+  const alone = balanced.flatMap(({ host, listeners }) => balanceWarnings(host, listeners, colours));
+  [...waiting, ...alone, ...lines, ...fill, ...balance].forEach((line) => process.stdout.write(`${line}\n`));
   answers
     .flatMap(({ error }) => (error ? problemLines(error, coloursFor(process.stderr, process.env)) : []))
     .forEach((line) => process.stderr.write(`${line}\n`));

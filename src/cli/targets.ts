@@ -46,6 +46,7 @@ function targetOf(inventory: Inventory, host: Host, path: readonly string[]): Ta
   return {
     name: host.name,
     connection: host.connection,
+    place: host.place(['ansible_host']) ?? host.place([]),
     jumps: hops.flatMap((target) => [...target.jumps, { ...target, jumps: [] }]),
   };
 }

@@ -66,12 +66,16 @@ function transactionOf(
   };
 }
 
-function stepError(host: string, { resource, code, output }: StepFailure): ProvisionError {
+function stepError(
+  { name: host, changes }: HostRun,
+  { resource, code, output }: StepFailure,
+): ProvisionError {
   const said = output.trim().split('\n').slice(-3).join(' / ').slice(0, 400);
   return new ProvisionError(
     'apply-failed',
     `${host}: ${resource} could not be changed (exit ${code})${said ? `: ${said}` : ''}.`,
     {
+      place: changes.findLast((change) => change.resource === resource)?.place,
       hint: 'The host was put back as it was (packages stay). Mend the cause and run again; -vv prints all the host said.',
     },
   );
@@ -159,7 +163,7 @@ async function settle(
         context,
         host,
         failure
-          ? stepError(host.name, failure)
+          ? stepError(host, failure)
           : new ProvisionError('apply-failed', `${host.name}: the changes were taken back.`),
       );
     case 'stuck':

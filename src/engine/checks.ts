@@ -1,5 +1,6 @@
 import { masked } from '../model/mask.ts';
 import type { Check, CheckResult, CheckWhen } from '../model/check.ts';
+import { reportedPlace } from '../model/reported.ts';
 import type { CheckOutput } from './probe-script.ts';
 
 const UNAVAILABLE = 69;
@@ -11,7 +12,7 @@ export function judge(
   baseline: CheckResult['baseline'],
 ): CheckResult {
   const { name, from, kind, to, expect: expected } = check;
-  const common = { name, from, kind, to, expected, baseline };
+  const common = { name, from, kind, to, expected, baseline, ...reportedPlace(check.place) };
   if (seen === null) return { ...common, got: `${from} could not be asked`, status: 'unproven' };
   if (seen.code === UNAVAILABLE) return { ...common, got: printable(seen.output), status: 'unproven' };
   const got = check.read(seen.output);
@@ -24,6 +25,10 @@ const printable = (text: string): string =>
     .replaceAll(/[^\x20-\x7e]+/g, ' ')
     .trim()
     .slice(0, 120);
+
+/** Which checks are asked before anything is changed: all of them where they are the verdict. */
+export const askedFirst = (prove: boolean | undefined): readonly CheckWhen[] =>
+  prove ? ['always', 'change', 'verify'] : ['always'];
 
 /** Which checks a run asks: those of `change` only once something has changed. */
 export const asked = (checks: readonly Check[], moments: readonly CheckWhen[]): Check[] =>

@@ -1,25 +1,27 @@
 import { ProblemList, problemsOf, ProvisionError } from '../model/error.ts';
+import { hostOf } from '../model/check.ts';
 import type { Check } from '../model/check.ts';
 import type { Host, Inventory } from '../model/host.ts';
-import type {
-  CheckSpec,
-  HostView,
-  HostViews,
-  Play,
-  PlayContext,
-  Playbook,
-  Serial,
-} from '../model/playbook.ts';
+import type { HostView, HostViews, Play, Playbook, Serial } from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
 import type { Render } from '../templating.ts';
-import { batchesOf, isSerial } from './batches.ts';
+import { compilePlay } from './compile-play.ts';
+import { isIn } from './shards.ts';
+import type { Shard } from './shards.ts';
+import { EVERYTHING, unknownTags } from './tags.ts';
+import type { TagChoice } from './tags.ts';
 
 export interface CompiledPlay {
   readonly name: string;
   /** Names of its roles. */
   readonly roles: readonly string[];
+  /** Of the play itself. */
+  readonly tags?: readonly string[];
   readonly batches: readonly (readonly string[])[];
+  /** What is to be had there, by host; tags may leave some of it out. */
   readonly resources: ReadonlyMap<string, readonly Resource[]>;
+  /** All that is declared, what tags leave out as well. Default: `resources`. */
+  readonly declared?: ReadonlyMap<string, readonly Resource[]>;
   readonly checks: readonly Check[];
   readonly warnings: readonly string[];
 }
@@ -31,8 +33,10 @@ export interface Compiled {
   readonly hosts: readonly string[];
   /** Hosts that are contacted only because a check is asked from them. */
   readonly vantages: readonly string[];
-  /** Hosts of plays that `-l` leaves out. */
+  /** Hosts of plays that `-l` or tags leave out, that are in another shard, or that are not to be run again. */
   readonly leftOut: readonly string[];
+  /** With a shard: the hosts of all shards. */
+  readonly ofAllShards?: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -45,6 +49,12 @@ export interface CompileInput {
   readonly limit: string | undefined;
   /** `--serial`: before what the plays say. */
   readonly serial?: Serial | undefined;
+  /** Only these hosts of the plays (`--rerun`). */
+  readonly again?: ReadonlySet<string> | undefined;
+  /** Only this part of the hosts; it may be empty. */
+  readonly shard?: Shard | undefined;
+  /** `-t` and `--skip-tags`; default: everything but what is tagged `never`. */
+  readonly tags?: TagChoice | undefined;
   /** A host's variables with a play's own laid over them, checked. Throws `playbook` errors. */
   readonly override: (
     host: Host,
@@ -79,79 +89,6 @@ function hostViews(inventory: Inventory): HostViews {
   });
 }
 
-function refuseSerial(serial: Serial | undefined, play: string): void {
-  if (serial === undefined || isSerial(serial)) return;
-  throw new ProvisionError('playbook', `serial of ${play} is ${JSON.stringify(serial)}.`, {
-    hint: 'Give whole numbers or percentages from 1% to 100%, for example serial: 1, "25%" or [1, 5, "30%"].',
-  });
-}
-
-/** The same resource declared twice counts once; two different ones of one name cannot both hold. */
-function withoutTwins(resources: readonly Resource[], host: string): Resource[] {
-  const byId = new Map<string, Resource>();
-  for (const resource of resources) {
-    const twin = byId.get(resource.id);
-    if (!twin) byId.set(resource.id, resource);
-    else if (twin.declared === null || twin.declared !== resource.declared) {
-      throw new ProvisionError('playbook', `${resource.id} is declared twice for ${host}, and differently.`, {
-        hint: 'Let one role declare it.',
-      });
-    }
-  }
-  return [...byId.values()];
-}
-
-/** Checks of several hosts often are the same question: each is asked once. */
-function unique(checks: readonly Check[]): Check[] {
-  const seen = new Map(
-    checks.map((check) => [
-      JSON.stringify([check.name, check.from, check.kind, check.to, check.expect]),
-      check,
-    ]),
-  );
-  return [...seen.values()];
-}
-
-function compilePlay(
-  play: Play,
-  index: number,
-  hosts: readonly string[],
-  input: CompileInput,
-  views: HostViews,
-): CompiledPlay {
-  const name = play.name ?? play.roles.map((role) => role.name).join(', ') ?? `play ${index + 1}`;
-  const context: PlayContext = {
-    hosts: views,
-    groups: Object.fromEntries(input.inventory.groups),
-    play: hosts,
-  };
-  const specs: CheckSpec[] = [];
-  const warnings: string[] = [];
-  const resources = new Map<string, readonly Resource[]>();
-  // What is wrong with one host hides nothing that is wrong with another; the same mistake is told once.
-  const problems = new Map<string, ProvisionError>();
-  for (const hostName of hosts) {
-    const host = input.inventory.hosts.get(hostName);
-    if (!host) continue;
-    try {
-      if (host.blocked) throw new ProblemList(host.blocked);
-      const vars = play.vars ? input.override(host, play.vars) : host.vars;
-      const built = play.roles.map((role) => role.build({ ...context, host, vars, template: input.render }));
-      const declared = built.flatMap((result) => result.resources);
-      resources.set(hostName, withoutTwins(declared, hostName));
-      specs.push(...built.flatMap((result) => result.checks ?? []));
-      warnings.push(...built.flatMap((result) => result.warnings ?? []));
-    } catch (error) {
-      problemsOf(error).forEach((problem) => problems.set(`${problem.code} ${problem.message}`, problem));
-    }
-  }
-  if (problems.size > 0) throw new ProblemList([...problems.values()]);
-  const checks = unique([...specs, ...(play.checks ?? [])].flatMap((spec) => spec(context)));
-  refuseSerial(play.serial, name);
-  const roles = play.roles.map((role) => role.name);
-  return { name, roles, batches: batchesOf(hosts, input.serial ?? play.serial), resources, checks, warnings };
-}
-
 /**
  * Playbook and inventory → what each host should have and what will be asked to prove it. Local and pure but for
  * reading templates. Throws a `ProblemList` with everything that is wrong.
@@ -162,12 +99,26 @@ export function compile(input: CompileInput): Compiled {
   const views = hostViews(inventory);
   const problems: ProvisionError[] = [];
   const leftOut = new Set<string>();
+  const ofAllShards = new Set<string>();
+  const tags = new Set<string>();
   const plays = playbook.plays.flatMap((play, index) => {
     try {
       const selected = input.select(play.hosts);
-      const hosts = selected.filter((host) => limited === null || limited.has(host));
-      selected.filter((host) => !hosts.includes(host)).forEach((host) => leftOut.add(host));
-      return [compilePlay(play, index, hosts, input, views)];
+      const whole = selected.filter(
+        (host) => (limited === null || limited.has(host)) && (input.again?.has(host) ?? true),
+      );
+      whole.forEach((host) => ofAllShards.add(host));
+      const { shard } = input;
+      const hosts = shard ? whole.filter((host) => isIn(shard, host)) : whole;
+      const chosen = new Set(hosts);
+      selected.filter((host) => !chosen.has(host)).forEach((host) => leftOut.add(host));
+      // Where a shard changes nothing there is nothing for it to prove.
+      if (shard && hosts.length === 0) return [];
+      const { compiled, tags: known } = compilePlay(play, index, hosts, input, views);
+      known.forEach((tag) => tags.add(tag));
+      const kept = new Set(compiled.batches.flat());
+      hosts.filter((host) => !kept.has(host)).forEach((host) => leftOut.add(host));
+      return kept.size > 0 || compiled.checks.length > 0 ? [compiled] : [];
     } catch (error) {
       const found = problemsOf(error);
       problems.push(
@@ -179,15 +130,14 @@ export function compile(input: CompileInput): Compiled {
     }
   });
   if (problems.length > 0) throw new ProblemList(problems);
+  if (ofAllShards.size === 0) throw nothingLeft(input);
+  // Only the hosts of another shard may have a tag.
+  if (input.shard && unknownTags(input.tags ?? EVERYTHING, tags).length > 0)
+    compile({ ...input, shard: undefined });
+  else refuseUnknownTags(input.tags ?? EVERYTHING, tags);
+  if (plays.length === 0 && !input.shard) throw nothingLeft(input);
   const inPlays = new Set(plays.flatMap((play) => play.batches.flat()));
-  if (inPlays.size === 0) {
-    throw new ProvisionError(
-      'no-hosts-matched',
-      `No host of the playbook is left${input.limit === undefined ? '' : ` by -l ${input.limit}`}.`,
-      { hint: 'Look at the names and groups of the inventory file.' },
-    );
-  }
-  const asked = new Set(plays.flatMap((play) => play.checks.map((check) => check.from)));
+  const asked = new Set(plays.flatMap((play) => play.checks.map((check) => hostOf(check.from))));
   const inOrder = [...inventory.hosts.keys()];
   return {
     playbook: playbook.name,
@@ -195,13 +145,45 @@ export function compile(input: CompileInput): Compiled {
     hosts: inOrder.filter((host) => inPlays.has(host)),
     vantages: inOrder.filter((host) => !inPlays.has(host) && asked.has(host)),
     leftOut: inOrder.filter((host) => leftOut.has(host)),
+    ...(input.shard ? { ofAllShards: inOrder.filter((host) => ofAllShards.has(host)) } : {}),
     warnings: [
+      ...serialWarnings(input),
       ...inventory.warnings.map(({ message, place }) =>
         place ? `${place.file}:${place.line ?? 1}: ${message}` : message,
       ),
       ...new Set(plays.flatMap((play) => play.warnings)),
     ],
   };
+}
+
+/** Shards know nothing of each other: two hosts that must not change together may be in two of them. */
+function serialWarnings({ playbook, shard, serial }: CompileInput): string[] {
+  const some = serial !== undefined || playbook.plays.some((play) => play.serial !== undefined);
+  if (!shard || shard.of === 1 || !some) return [];
+  return [`serial holds within a shard only: ${shard.of} shards may each change a batch at the same time`];
+}
+
+/** A tag that nothing has would leave out everything, or nothing of what was meant. */
+function refuseUnknownTags(choice: TagChoice, known: ReadonlySet<string>): void {
+  const [unknown] = unknownTags(choice, known);
+  if (unknown === undefined) return;
+  throw new ProvisionError('no-hosts-matched', `Nothing that is selected has the tag ${unknown}.`, {
+    hint: `Its tags are: ${[...known].slice(0, 20).join(', ')}. See: provision PLAYBOOK --list-tags`,
+  });
+}
+
+function nothingLeft({ limit, again, tags = EVERYTHING }: CompileInput): ProvisionError {
+  const words = [
+    ...(again ? ['--rerun'] : []),
+    ...(limit === undefined ? [] : [`-l ${limit}`]),
+    ...(tags.only.length > 0 ? [`-t ${tags.only.join(',')}`] : []),
+    ...(tags.skip.length > 0 ? [`--skip-tags ${tags.skip.join(',')}`] : []),
+  ];
+  return new ProvisionError(
+    'no-hosts-matched',
+    `No host of the playbook is left${words.length > 0 ? ` by ${words.join(' ')}` : ''}.`,
+    { hint: 'Look at the names and groups of the inventory file.' },
+  );
 }
 
 /** A TypeError in a user's function (`hosts.gw1.eips.offcie.public`) is the playbook's, not ours. */

@@ -13,7 +13,7 @@ export async function confirmHost(context: Context, host: HostRun): Promise<void
   context.emit({ type: 'phase-started', host: host.name, phase: 'confirm' });
   try {
     const { stdout } = await runScript(session, host.target, confirmScript(transaction), transaction.nonce, {
-      timeoutMs: 30_000,
+      timeoutMs: 45_000,
     });
     const { ending } = parseTransaction(stdout, transaction.nonce, transaction.plan);
     if (ending === 'confirmed') {

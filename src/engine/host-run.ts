@@ -3,24 +3,12 @@ import { problemsOf } from '../model/error.ts';
 import type { ProvisionError } from '../model/error.ts';
 import type { CheckResult } from '../model/check.ts';
 import type { Phase } from '../model/event.ts';
-import type { HostReport, HostStatus, ReportedError } from '../model/report.ts';
+import type { HostReport, HostStatus } from '../model/report.ts';
+import { reported, reportedChanges } from '../model/reported.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import type { Session, Target, Transport } from '../model/transport.ts';
 import type { ProbeResult } from './probe-script.ts';
 import type { Transaction } from './transaction-script.ts';
-
-/** `error` as a report holds it. */
-export function reported(error: ProvisionError): ReportedError {
-  const { place } = error;
-  return {
-    code: error.code,
-    message: error.message,
-    hint: error.hint ?? '',
-    ...(place ? { file: place.file } : {}),
-    ...(place?.line === undefined ? {} : { line: place.line }),
-    ...(place?.column === undefined ? {} : { column: place.column }),
-  };
-}
 
 /** Everything one run knows about one host. The only mutable thing of the engine; one owner: the run. */
 export class HostRun {
@@ -95,13 +83,17 @@ export class HostRun {
     const lockouts = this.changes.flatMap(({ resource, lockout: sentence }) =>
       sentence === undefined ? [] : [{ resource, sentence }],
     );
+    const cuts = this.changes.flatMap(({ resource, cuts: sentences = [] }) =>
+      sentences.map((sentence) => ({ resource, sentence })),
+    );
     return {
       name: this.name,
       status: this.status,
       resources: this.resources,
       ...(this.cause === undefined ? {} : { cause: { host: this.cause } }),
-      changes: this.changes.flatMap((change) => change.changes),
+      changes: this.changes.flatMap((change) => reportedChanges(change, this.target.place)),
       ...(lockouts.length > 0 ? { lockouts } : {}),
+      ...(cuts.length > 0 ? { cuts } : {}),
       checks: [...this.checks.values()],
       ssh: {
         connections: this.sessions.length,
@@ -111,7 +103,7 @@ export class HostRun {
         bytesOut: sum('bytesOut'),
       },
       timings: this.timings,
-      ...(this.error ? { error: reported(this.error) } : {}),
+      ...(this.error ? { error: reported(this.error, this.target.place) } : {}),
     };
   }
 }

@@ -22,11 +22,16 @@ export interface HostJournal extends HostLock {
   readonly entries: readonly JournalEntry[];
   /** Null where no connections are tracked. */
   readonly conntrack: ConntrackCounters | null;
+  /** What the other questions have printed, by their names. */
+  readonly more: Readonly<Record<string, string>>;
 }
 
 const TIMEOUT_MS = 30_000;
 
-const script = (places: Places, nonce: string, lines: number): string =>
+/** Questions besides, as shell text that only reads, by a name of letters. */
+type Questions = Readonly<Record<string, string>>;
+
+const script = (places: Places, nonce: string, lines: number, more: Questions): string =>
   [
     'LC_ALL=C; export LC_ALL',
     'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH',
@@ -35,7 +40,12 @@ const script = (places: Places, nonce: string, lines: number): string =>
     LOCK_FUNCTIONS,
     `journal() { tail -n ${lines} "$STATE/journal"; }`,
     `conntrack_table() {${CONNTRACK_PROBE}\n}`,
-    'main() { mark begin; tell_lock; section journal journal; section conntrack conntrack_table; mark end; }',
+    ...Object.entries(more).map(([name, text]) => `more_${name}() {\n${text}\n}`),
+    'main() {',
+    'mark begin; tell_lock; section journal journal; section conntrack conntrack_table',
+    ...Object.keys(more).map((name) => `section more_${name} more_${name}`),
+    'mark end',
+    '}',
     'main </dev/null',
     '',
   ].join('\n');
@@ -55,9 +65,10 @@ export async function readJournal(
   target: Target,
   lines: number,
   places: Places = PLACES,
+  more: Questions = {},
 ): Promise<HostJournal> {
   const nonce = newNonce();
-  const { stdout } = await runScript(session, target, script(places, nonce, lines), nonce, {
+  const { stdout } = await runScript(session, target, script(places, nonce, lines, more), nonce, {
     timeoutMs: TIMEOUT_MS,
   });
   const frames = new Map(framedLines(stdout, nonce).map(([name = '', ...rest]) => [name, rest]));
@@ -70,5 +81,6 @@ export async function readJournal(
     ...parseLock(stdout, nonce),
     entries: entries.toReversed(),
     conntrack: parseConntrack(read('conntrack')),
+    more: Object.fromEntries(Object.keys(more).map((name) => [name, read(`more_${name}`)])),
   };
 }

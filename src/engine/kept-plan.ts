@@ -2,11 +2,12 @@ import type { Change, FieldValue, Handler, ResourceChange, Transition } from '..
 import type { ChangePlan } from './transaction-script.ts';
 
 /** What has no use on a way back of its own: files are put back from the snapshot, never written anew. */
-const kept = ({ steps, handlers, paths, atBoot }: Transition): Transition => ({
+const kept = ({ steps, handlers, paths, atBoot, settled }: Transition): Transition => ({
   steps,
   ...(handlers ? { handlers } : {}),
   ...(paths ? { paths } : {}),
   ...(atBoot ? { atBoot } : {}),
+  ...(settled ? { settled } : {}),
 });
 
 /** The changes of a transaction as data, for `plan.json` beside its snapshot: what a later rollback is made of. */
@@ -55,7 +56,8 @@ const isTransition: Is<Transition> = (value): value is Transition =>
   isList(isText)(value['steps']) &&
   absentOr(isList(isHandler))(value['handlers']) &&
   absentOr(isList(isPath))(value['paths']) &&
-  absentOr(isList(isText))(value['atBoot']);
+  absentOr(isList(isText))(value['atBoot']) &&
+  absentOr(isList(isText))(value['settled']);
 
 type Kept = Omit<ResourceChange, 'phase' | 'text'>;
 const isKept: Is<Kept> = (value): value is Kept =>

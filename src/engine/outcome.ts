@@ -26,7 +26,21 @@ function codeOfHost({ status, error, checks }: HostReport): number {
 
 const worst = (codes: readonly number[]): number => PRECEDENCE.find((code) => codes.includes(code)) ?? 0;
 
-/** The exit code of a run. In `--check` only what keeps a host from being planned counts. */
-export function exitCodeOf(hosts: readonly HostReport[], check: boolean): number {
-  return worst(hosts.map((host) => codeOfHost(check ? { ...host, checks: [] } : host)));
+/** The exit code of a run. Where checks are only a baseline (`--check`), what keeps a host from being planned counts. */
+export function exitCodeOf(hosts: readonly HostReport[], baselineOnly: boolean): number {
+  return worst(hosts.map((host) => codeOfHost(baselineOnly ? { ...host, checks: [] } : host)));
+}
+
+/**
+ * The same outcome for `--detailed-exitcode`: 0 in sync and every check passes, 2 something differs or was changed, or
+ * a check fails, 1 any error, which is never drift. 5, 130 and 143 stay what they are.
+ */
+export function detailedExitCode(exitCode: number, hosts: readonly HostReport[]): number {
+  if ([5, 130, 143].includes(exitCode)) return exitCode;
+  const checks = hosts.flatMap((host) => host.checks);
+  // A host that was put back is an error even where a check was the reason: what was wanted is not there.
+  const fine = hosts.every(({ status }) => ['ok', 'planned', 'changed'].includes(status));
+  if (![0, 2].includes(exitCode) || !fine || checks.some(({ status }) => status === 'unproven')) return 1;
+  const differs = hosts.some(({ changes }) => changes.length > 0);
+  return differs || checks.some(({ status }) => status === 'fail') ? 2 : 0;
 }

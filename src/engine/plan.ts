@@ -1,6 +1,8 @@
 import { isProvisionError, ProvisionError } from '../model/error.ts';
+import type { Place } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { holderIn } from './apply.ts';
+import { baselineName } from './baseline.ts';
 import { stuckHint } from './take-back.ts';
 import type { CompiledPlay } from './compile.ts';
 import type { HostRun } from './host-run.ts';
@@ -11,14 +13,18 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
   const { probe } = host;
   if (!probe) return [];
   const resources = play.resources.get(host.name) ?? [];
+  // What tags leave out is declared all the same: a NIC stays in the zone that was not chosen.
+  const declared = play.declared?.get(host.name) ?? resources;
   return resources.flatMap((resource) => {
     const output = probe.outputs.get(resource.id);
-    const others = resources.filter((other) => other !== resource);
+    const others = declared.filter((other) => other.id !== resource.id);
     try {
       const baseline = probe.baselines.get(resource.id) ?? null;
-      return (output && resource.plan(output, probe.facts, { baseline, others })) ?? [];
+      const taken = probe.transactions.baselines.has(baselineName(resource.id));
+      const change = output && resource.plan(output, probe.facts, { baseline, taken, others });
+      return change ? [resource.place ? { ...change, place: resource.place } : change] : [];
     } catch (error) {
-      if (isProvisionError(error)) throw error.place ? error : onHost(host, error);
+      if (isProvisionError(error)) throw error.place ? error : onHost(host, error, resource.place);
       throw new ProvisionError(
         'probe-failed',
         `${host.name}: what the host says about ${resource.id} could not be understood.`,
@@ -28,8 +34,11 @@ export function changesOf(play: CompiledPlay, host: HostRun): ResourceChange[] {
   });
 }
 
-const onHost = (host: HostRun, { code, message, hint, cause }: ProvisionError): ProvisionError =>
-  new ProvisionError(code, `${host.name}: ${message}`, { hint, cause });
+const onHost = (
+  host: HostRun,
+  { code, message, hint, cause }: ProvisionError,
+  place: Place | undefined,
+): ProvisionError => new ProvisionError(code, `${host.name}: ${message}`, { hint, cause, place });
 
 /** Whose change there is neither confirmed nor taken back; null = nobody's but our own. */
 export function pendingHolder(host: HostRun): string | null {
@@ -70,13 +79,31 @@ function foretellLockout(
   });
 }
 
+/** What others would lose is named, and not done unless it was asked for. */
+function refuseDestruction(
+  { options, emit }: Context,
+  host: HostRun,
+  changes: readonly ResourceChange[],
+): void {
+  const found = changes.flatMap(({ destroys }) => destroys ?? []);
+  if (found.length === 0 || options.allowDestroy) return;
+  if (!options.check) {
+    throw new ProvisionError('destroys', `${host.name}: ${found.join('; ')}.`, {
+      hint: 'Nothing was changed there. If that is meant, type the same with --allow-destroy.',
+    });
+  }
+  found.forEach((sentence) =>
+    emit({ type: 'warning', host: host.name, message: `needs --allow-destroy: ${sentence}` }),
+  );
+}
+
 /** What resources warn of is said once, and is no drift. */
 function tellWarnings({ emit }: Context, play: CompiledPlay, host: HostRun): void {
-  for (const resource of play.resources.get(host.name) ?? []) {
+  const warnings = (play.resources.get(host.name) ?? []).flatMap((resource) => {
     const output = host.probe?.outputs.get(resource.id);
-    const warnings = (output && resource.warnings?.(output)) ?? [];
-    warnings.forEach((message) => emit({ type: 'warning', host: host.name, message }));
-  }
+    return (output && resource.warnings?.(output)) ?? [];
+  });
+  new Set(warnings).forEach((message) => emit({ type: 'warning', host: host.name, message }));
 }
 
 /** To return to a state that nobody recorded would be a guess. */
@@ -120,6 +147,7 @@ export function planHost(context: Context, play: CompiledPlay, host: HostRun): r
     if (changes.length > 0 && context.options.check) host.status = 'planned';
     context.emit({ type: 'host-planned', host: host.name, changes });
     foretellLockout(context, host, changes);
+    refuseDestruction(context, host, changes);
     return changes;
   } catch (error) {
     host.fail('failed', error);

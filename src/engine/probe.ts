@@ -1,8 +1,9 @@
+import { hostOf } from '../model/check.ts';
 import type { Check, CheckResult } from '../model/check.ts';
 import { ERROR_EXIT_CODES, isProvisionError, ProvisionError } from '../model/error.ts';
 import type { Resource } from '../model/resource.ts';
 import type { Session, Target } from '../model/transport.ts';
-import { asked, judge } from './checks.ts';
+import { asked, askedFirst, judge } from './checks.ts';
 import { newNonce } from './frame.ts';
 import type { HostRun } from './host-run.ts';
 import { parseProbe, probeScript } from './probe-script.ts';
@@ -24,8 +25,8 @@ const resourcesOf = ({ compiled }: Context, host: string): Resource[] => {
   return [...new Map(all.map((resource) => [resource.id, resource])).values()];
 };
 
-export const checksFrom = ({ compiled }: Context, from: string): Check[] =>
-  compiled.plays.flatMap((play) => play.checks).filter((check) => check.from === from);
+export const checksFrom = ({ compiled }: Context, host: string): Check[] =>
+  compiled.plays.flatMap((play) => play.checks).filter((check) => hostOf(check.from) === host);
 
 /** One exec: reads the host and asks the checks that ride along. A second one only where a resource asks for more. */
 export async function readHost(
@@ -71,7 +72,8 @@ function understood<T>(target: Target, parse: () => T): T {
 
 /** Where the result of a check is kept: at the host that asked; the controller's at the first host of the run. */
 export function keep(context: Context, result: CheckResult): void {
-  const owner = result.from === CONTROLLER ? context.compiled.hosts[0] : result.from;
+  const { hosts, vantages } = context.compiled;
+  const owner = result.from === CONTROLLER ? (hosts[0] ?? vantages[0]) : hostOf(result.from);
   context.runs.get(owner ?? '')?.checks.set(checkKey(result), result);
   context.emit({ type: 'check-done', result });
 }
@@ -121,7 +123,8 @@ function tellLastEnding(context: Context, host: HostRun): void {
 }
 
 async function probeHost(context: Context, host: HostRun): Promise<void> {
-  const checks = asked(checksFrom(context, host.name), ['always']);
+  const { prove = false } = context.options;
+  const checks = asked(checksFrom(context, host.name), askedFirst(prove));
   context.emit({ type: 'phase-started', host: host.name, phase: 'probe' });
   try {
     const session = await host.connect(context.transport, context.signal);
@@ -130,7 +133,7 @@ async function probeHost(context: Context, host: HostRun): Promise<void> {
       host.target,
       resourcesOf(context, host.name),
       checks,
-      false,
+      prove,
       context.places?.(host.name),
     );
     host.probe = await unlessStopped(session, context.signal, reading);
@@ -179,11 +182,15 @@ export async function askController(
 /** Reads all hosts at once: one connection and one exec each. */
 export async function probeAll(context: Context): Promise<void> {
   const hosts = [...context.runs.values()];
-  const own = asked(checksFrom(context, CONTROLLER), ['always']);
-  await Promise.all([
+  const { prove = false } = context.options;
+  const own = asked(checksFrom(context, CONTROLLER), askedFirst(prove));
+  // All of them, also when one breaks the run: a connection that stands only later would never be closed.
+  const settled = await Promise.allSettled([
     ...hosts.map((host) => context.limit(() => host.timed('probe', () => probeHost(context, host)))),
-    context.limit(async () => record(context, own, await askController(context, own, false).catch(() => []))),
+    context.limit(async () => record(context, own, await askController(context, own, prove).catch(() => []))),
   ]);
+  const broken = settled.find(({ status }) => status === 'rejected');
+  if (broken?.status === 'rejected') throw broken.reason;
 }
 
 /** Reads a host again that an earlier play of this run has changed. */

@@ -1,6 +1,6 @@
 import { quote, sh } from '../shell/quote.ts';
 import { frameFunctions } from './frame.ts';
-import { calls, ENVIRONMENT, functions, handlersOf, numberedPaths, STARTED } from './step-shell.ts';
+import { calls, ENVIRONMENT, functions, handlersOf, numberedPaths, settle, STARTED } from './step-shell.ts';
 import type { ChangePlan, Transaction } from './transaction-script.ts';
 import { transactionFunctions } from './transaction-shell.ts';
 
@@ -114,6 +114,7 @@ main() {
   [ "$bad" -eq 0 ] && { mv -T "$T/rolling-back" "$T/rolled-back"; mark reverted; }
   [ "$bad" -ne 0 ] && { mv -T "$T/rolling-back" "$T/stuck"; mark stuck; }
   disarm
+  [ "$bad" -ne 0 ] || [ "$reason" = boot ] || ${settle('revert')}
   exit 0
 }
 case $1 in step) umask 077; cd /; set -e; "$2"; exit 0 ;; esac`;
@@ -149,6 +150,7 @@ main() {
     adopt_baselines
     journal confirmed asked
     mark confirmed
+    ${settle('apply')}
   elif [ -e "$T/pending" ]; then mark cannot-confirm
   else mark too-late; tell_ending; fi
 }

@@ -29,10 +29,14 @@ export interface RunOptions {
   readonly maxFail?: number | undefined;
   /** What would keep our own SSH out is refused and not only said. */
   readonly strictLockout?: boolean | undefined;
+  /** What others lose by a change is done all the same. */
+  readonly allowDestroy?: boolean | undefined;
   /** Only what this plan says is applied: if a host differs from it, nothing is. */
   readonly plan?: SavedPlan | undefined;
   /** The commit of the playbook's repository, for the hosts' journal. */
   readonly commit?: string | undefined;
+  /** With `check`: every check is asked, whatever its `when`, with its retries; the answers are the verdict, no baseline. */
+  readonly prove?: boolean | undefined;
 }
 
 export interface RunDependencies {
@@ -151,6 +155,7 @@ export function contextFor(compiled: Compiled, options: RunOptions, dependencies
     runId,
     playbook: compiled.playbook,
     check: options.check,
+    prove: options.prove ?? false,
     hosts: compiled.hosts,
     vantages: compiled.vantages,
   });
@@ -169,7 +174,7 @@ export function contextFor(compiled: Compiled, options: RunOptions, dependencies
 /** How it ended, told as events too. */
 export function concluded({ runId, runs, options, emit }: Context): RunResult {
   const hosts = [...runs.values()].map((host) => host.report());
-  const exitCode = exitCodeOf(hosts, options.check);
+  const exitCode = exitCodeOf(hosts, options.check && !options.prove);
   hosts.forEach((report) => emit({ type: 'host-finished', host: report.name, report }));
   emit({ type: 'run-finished', exitCode, hosts });
   return { runId, hosts, exitCode };

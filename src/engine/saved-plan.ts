@@ -3,7 +3,7 @@ import { ProblemList, ProvisionError } from '../model/error.ts';
 import type { SavedChange, SavedHost, SavedPlan } from '../model/plan.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import type { Compiled } from './compile.ts';
-import { reported } from './host-run.ts';
+import { reported } from '../model/reported.ts';
 import type { HostRun } from './host-run.ts';
 import { changesOf, pendingError, pendingHolder } from './plan.ts';
 import type { Context } from './run.ts';

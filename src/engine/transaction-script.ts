@@ -6,7 +6,15 @@ import type { NewBaseline } from './baseline.ts';
 import { frameFunctions } from './frame.ts';
 import { keptPlanText } from './kept-plan.ts';
 import { CONFIRM, rollbackScript } from './rollback-script.ts';
-import { calls, ENVIRONMENT, functions, handlersOf, numberedPaths, STARTED } from './step-shell.ts';
+import {
+  calls,
+  ENVIRONMENT,
+  functions,
+  handlersOf,
+  numberedPaths,
+  settledScript,
+  STARTED,
+} from './step-shell.ts';
 import { ASK_BACK, prepareFunctions, STATUS, transactionFunctions } from './transaction-shell.ts';
 import type { Setting } from './transaction-shell.ts';
 
@@ -85,6 +93,7 @@ function applyScript(transaction: Transaction): string {
 export const scriptsOf = (transaction: Transaction): Readonly<Record<string, string>> => ({
   'rollback.sh': rollbackScript(transaction),
   'apply.sh': applyScript(transaction),
+  'settled.sh': settledScript(transaction.plan.changes),
   'record.json': JSON.stringify(transaction.record),
   'plan.json': keptPlanText(transaction.plan),
 });
@@ -111,7 +120,7 @@ export function launchScript(transaction: Transaction): string {
       .map(([name, text]) => `${sha256(text)} ${name}`)
       .join(' ')} | sha256sum -c --status) || return 1`,
     // A step that does not parse would take every other one with it, the way back included.
-    'sh -n "$T/rollback.sh" && sh -n "$T/apply.sh"',
+    'sh -n "$T/rollback.sh" && sh -n "$T/apply.sh" && sh -n "$T/settled.sh"',
     '}',
     'snapshot() {',
     ...paths.map(({ number, path }) => sh`keep ${number} ${path} || return 1`),

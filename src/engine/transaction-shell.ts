@@ -86,6 +86,7 @@ ${armed ? ARMED : UNARMED}${ADOPT_BASELINES}
 # The file as a copy of it was, or away where there is no copy.
 put_back() {
   if [ -e "$1" ] || [ -L "$1" ]; then
+    [ -d "\${2%/*}/" ] || (umask 022; mkdir -p -- "\${2%/*}")
     rm -f -- "$2.provision-back"
     cp -a -- "$1" "$2.provision-back" && mv -fT -- "$2.provision-back" "$2" || { rm -f -- "$2.provision-back"; return 1; }
   else rm -f -- "$2"; fi

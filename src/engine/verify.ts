@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hostOf } from '../model/check.ts';
 import type { Check, CheckResult } from '../model/check.ts';
 import { isProvisionError } from '../model/error.ts';
 import type { Session } from '../model/transport.ts';
@@ -71,9 +72,9 @@ async function rereadHost(
 function culpritOf({ from, to }: Check, changed: readonly HostRun[]): string {
   const [only, another] = changed;
   if (only && !another) return only.name;
-  const asked = changed.find((host) => host.name === from);
+  const asked = changed.find((host) => host.name === hostOf(from));
   const address = to.replace(/:\d+$/, '');
-  return (asked ?? changed.find((host) => host.target.connection.address === address))?.name ?? from;
+  return (asked ?? changed.find((host) => host.target.connection.address === address))?.name ?? hostOf(from);
 }
 
 /** Asks every check of the play again, from wherever it is asked. */
@@ -83,11 +84,13 @@ async function verify(
   changed: readonly HostRun[],
 ): Promise<{ verdict: Verdict; results: readonly CheckResult[] }> {
   const checks = asked(play.checks, ['always', 'change']);
-  const vantages = [...new Set([...changed.map((host) => host.name), ...checks.map((check) => check.from)])];
+  const vantages = [
+    ...new Set([...changed.map((host) => host.name), ...checks.map((check) => hostOf(check.from))]),
+  ];
   const all: CheckResult[] = [];
   const verdicts = await Promise.all(
     vantages.map(async (name): Promise<Verdict> => {
-      const own = checks.filter((check) => check.from === name);
+      const own = checks.filter((check) => hostOf(check.from) === name);
       const host = context.runs.get(name);
       let verdict = fine;
       let answers: readonly (CheckOutput | null)[] = [];

@@ -8,6 +8,8 @@ import type { Places } from './transaction-shell.ts';
 /** Puts one file back as the snapshot of that transaction has it; one that was not there goes. */
 const restoreFile = (snapshot: string, path: string): string => sh`kept=${snapshot} path=${path}
 if [ -e "$kept" ] || [ -L "$kept" ]; then
+  # A change may have taken its directory away with it.
+  [ -d "\${path%/*}/" ] || (umask 022; mkdir -p -- "\${path%/*}")
   rm -f -- "$path.provision-back"
   cp -a -- "$kept" "$path.provision-back"
   mv -fT -- "$path.provision-back" "$path"

@@ -22,10 +22,11 @@ export async function assembleInventory(
   files: readonly SourceVariables[],
   sources: readonly string[],
   problems: Problems,
+  extra: Definitions = new Map(),
 ): Promise<Inventory> {
   const validator = createValidator(problems);
   const order = orderGroups(tree, problems);
-  const variablesOf = mergeVariables(tree, order, files, OWN_VARIABLES, problems);
+  const variablesOf = mergeVariables(tree, order, files, OWN_VARIABLES, problems, extra);
   const written = new Map<string, WrittenHost & MergedVariables>();
   for (const entry of tree.hosts.values()) written.set(entry.name, { entry, ...variablesOf(entry) });
   const groups = membersOf(tree, written.values());
@@ -44,10 +45,11 @@ export async function assembleInventory(
     const host = validator.host(each.entry.name, definitions, read.definitions);
     for (const problem of blocked) problems.warn({ ...problem, host: host.name });
     checked.push(host);
-    hosts.set(host.name, toHost(each, host, blocked.map(errorOf)));
+    hosts.set(host.name, { ...toHost(each, host, blocked.map(errorOf)), extraVars: [...extra.keys()] });
   }
   validator.across(checked);
-  for (const definition of allDefinitions(tree, files)) validator.definition(definition);
+  for (const definition of [...allDefinitions(tree, files), ...extra.values()])
+    validator.definition(definition);
   checkJumps(hosts, checked, problems);
   warnOfNamesakes(tree, problems);
   problems.throwIfAny();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Inventory } from '../model/host.ts';
+import { readExtraVars } from './extra-vars.ts';
 import { completeTree, refuseCircles } from './group-order.ts';
 import { growTree } from './groups.ts';
 import { growIniTree, linesDocument } from './ini-inventory.ts';
@@ -23,6 +24,8 @@ export interface LoadOptions {
   readonly loadTypeScript?: (file: string) => Promise<unknown>;
   /** What opens encrypted files and values. Default: nothing does. */
   readonly keyring?: Keyring;
+  /** `-e` as typed: set for every host, before everything else. */
+  readonly extraVars?: readonly string[] | undefined;
 }
 
 const loadWithPlaybookLoader = async (file: string): Promise<unknown> => {
@@ -60,11 +63,12 @@ export async function loadInventory(
   completeTree(tree);
   const circles = refuseCircles(tree, problems);
   const files = await readAllVariables(found, tree, read, problems);
+  const extra = await readExtraVars(options.extraVars ?? [], read, reading);
   // What could not be read makes names look unknown that are not; circles would never end.
   if (unread > 0 || found.length < sources.length || circles) problems.throwIfAny();
   // Only now: the schemas cost time that a run which fails above, or needs no inventory, should not pay.
   const { assembleInventory } = await import('./assemble.ts');
-  return assembleInventory(tree, files, sources, problems);
+  return assembleInventory(tree, files, sources, problems, extra);
 }
 
 /** Adds what one file says to the tree. False = it could not be read. */

@@ -6,7 +6,8 @@ import { gatherProblems } from './problems.ts';
 import { createValidator } from './validate.ts';
 
 /**
- * A host's variables with a play's own laid over them, key by key, validated like those of an inventory.
+ * A host's variables with a play's own laid over them, key by key, validated like those of an inventory. What
+ * `-e` sets stays.
  * `file` is the playbook. Throws a ProblemList of `playbook` errors.
  */
 export function overrideVariables(
@@ -21,11 +22,13 @@ export function overrideVariables(
     place: (path) => host.place(path) ?? { file },
   };
   const definitions: Definitions = new Map();
+  const fixed = new Set(host.extraVars);
   for (const [document, owner] of [
     [inventory, `host ${host.name}`],
     [playbook, 'the play'],
   ] as const) {
     for (const [key, value] of entriesOf(document.data as object)) {
+      if (document === playbook && fixed.has(key)) continue;
       definitions.set(key, { key, value, owner, origin: { document, path: [key] } });
     }
   }

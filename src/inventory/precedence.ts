@@ -33,7 +33,7 @@ interface GroupResult {
 /**
  * Ansible's order, the last wins (variable precedence in its documentation, VARIABLE_PRECEDENCE in its
  * configuration): vars of `all` in inventory files; of other groups there, parents before children; group_vars/all;
- * other group_vars; the host in inventory files; host_vars. Whole values replace whole values.
+ * other group_vars; the host in inventory files; host_vars; `extra` (-e). Whole values replace whole values.
  */
 export function mergeVariables(
   tree: Tree,
@@ -41,6 +41,7 @@ export function mergeVariables(
   files: readonly SourceVariables[],
   mustAgree: ReadonlySet<string>,
   problems: Problems,
+  extra: Definitions = new Map(),
 ): (host: HostEntry) => MergedVariables {
   // Thousands of hosts share few sets of groups.
   const results = new Map<string, GroupResult>();
@@ -58,6 +59,7 @@ export function mergeVariables(
       results.set(key, result);
     }
     const own = mergeHost(host, files);
+    extra.forEach((definition, key) => own.set(key, definition));
     for (const disagreement of result.disagreements) {
       if (!own.has(disagreement.winner.key)) tellDisagreement(disagreement, host.name, problems);
     }

@@ -1,11 +1,12 @@
 /** A host that answers with the caller's address, perl-base only: as an internet echo-IP service does. */
 export const ECHO_PROGRAM = `#!/usr/bin/perl
-# GET /ip answers the caller's address, GET / the host's name and the caller's address.
+# GET /ip answers the caller's address, GET / the host's name and the caller's address, GET /port its own port.
 use strict;
 use warnings;
 use Socket;
 $SIG{PIPE} = 'IGNORE';
 my $port = shift // 80;
+my $stands_in = -e '/etc/lab-stand-in';
 my $hostname = do { open my $file, '<', '/etc/hostname' or die; my $line = <$file>; chomp $line; $line };
 socket(my $server, PF_INET, SOCK_STREAM, getprotobyname('tcp') // 6) or die "socket: $!";
 setsockopt($server, SOL_SOCKET, SO_REUSEADDR, pack('l', 1)) or die "setsockopt: $!";
@@ -15,6 +16,8 @@ while (1) {
   my $peer = accept(my $client, $server) or next;
   my ($peer_port, $peer_address) = sockaddr_in($peer);
   my $address = inet_ntoa($peer_address);
+  # A stand-in is as many servers as it has addresses.
+  $hostname = inet_ntoa((sockaddr_in(getsockname($client)))[1]) if $stands_in;
   # A caller that says nothing must not stop the others.
   setsockopt($client, SOL_SOCKET, SO_RCVTIMEO, pack('l!l!', 1, 0));
   my $request = '';
@@ -25,8 +28,9 @@ while (1) {
   }
   my ($path) = $request =~ m{^(?:GET|HEAD) (\\S+)};
   if (defined $path) {
-    my $known = $path eq '/ip' || $path eq '/';
-    my $body = $path eq '/ip' ? "$address\\n" : $known ? "$hostname $address\\n" : "not found\\n";
+    my %answers = ('/ip' => $address, '/port' => $port, '/healthz' => 'healthy', '/' => "$hostname $address");
+    my $known = exists $answers{$path};
+    my $body = ($known ? $answers{$path} : 'not found') . "\\n";
     my $status = $known ? '200 OK' : '404 Not Found';
     my $head = "HTTP/1.1 $status\\r\\nContent-Type: text/plain\\r\\nConnection: close\\r\\nContent-Length: " . length($body) . "\\r\\n\\r\\n";
     syswrite($client, $request =~ /^HEAD/ ? $head : $head . $body);

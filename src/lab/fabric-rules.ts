@@ -1,5 +1,5 @@
 import type { LabNames } from './names.ts';
-import type { LabHost, LabNic, LabPlan } from './plan.ts';
+import type { LabHost, LabNetwork, LabNic, LabPlan } from './plan.ts';
 
 const bare = (cidr: string): string => cidr.split('/')[0] ?? '';
 const setOf = (values: readonly string[]): string =>
@@ -24,22 +24,44 @@ function nicChain(host: LabHost, nic: LabNic): string {
   return `  chain nic_${nic.index} {\n    ${rules.join('\n    ')}\n  }`;
 }
 
+const networkOfNic = (plan: LabPlan, nic: LabNic): LabNetwork | undefined =>
+  plan.networks.find(({ name }) => name === nic.network);
+
+/** Regions have no route to each other's private addresses. */
+function regionRules(plan: LabPlan, names: LabNames): string {
+  const regions = [...new Set(plan.networks.map(({ region }) => region))];
+  if (regions.length < 2) return '';
+  const nics = plan.hosts.flatMap((host) => host.nics);
+  const rules = regions.flatMap((region) => {
+    const links = nics.filter((nic) => networkOfNic(plan, nic)?.region === region);
+    const others = plan.networks.filter((network) => network.region !== region && !network.isPublic);
+    return links.length === 0 || others.length === 0
+      ? []
+      : [
+          `    iifname { ${links.map((nic) => `"${names.link(nic.index)}"`).join(', ')} } ip daddr { ${others.map(({ cidr }) => cidr).join(', ')} } drop`,
+        ];
+  });
+  return rules.join('\n');
+}
+
 /**
  * The cloud's packet rules. EIPs are one to one and both ways, by conntrack, so that ICMP errors are translated too.
  * Only packets of EIP flows are tracked: a packet that passes the fabric twice (host → gateway → outside) is two packets.
  */
 export function fabricRuleset(plan: LabPlan, names: LabNames): string {
   const hosts = plan.hosts.flatMap((host) => host.nics.map((nic) => ({ host, nic })));
-  const inside = hosts.filter(({ nic }) => nic.network !== null);
-  const probes = hosts.filter(({ nic }) => nic.network === null).map(({ nic }) => names.link(nic.index));
+  const isInside = (nic: LabNic): boolean => networkOfNic(plan, nic)?.isPublic === false;
+  const inside = hosts.filter(({ nic }) => isInside(nic));
+  const outsideLinks = hosts.filter(({ nic }) => !isInside(nic)).map(({ nic }) => names.link(nic.index));
+  const cidrs = plan.networks.filter(({ isPublic }) => !isPublic).map(({ cidr }) => cidr);
   const eips = inside.flatMap(({ nic }) => nic.eips);
   const insideLinks = inside.map(({ nic }) => names.link(nic.index));
   return `
 table ip cloud {
 ${hosts.map(({ nic }) => `  counter ${counterName(nic)} { }`).join('\n')}
-  set inside { type ipv4_addr; flags interval; ${setOf(plan.networks.map((network) => network.cidr))} }
+  set inside { type ipv4_addr; flags interval; ${setOf(cidrs)} }
   set inside_links { type ifname; ${setOf(insideLinks.map((link) => `"${link}"`))} }
-  set outside_links { type ifname; ${setOf(probes.map((link) => `"${link}"`))} }
+  set outside_links { type ifname; ${setOf(outsideLinks.map((link) => `"${link}"`))} }
   set eip_private { type ipv4_addr; ${setOf(eips.map((eip) => eip.private))} }
   map eip_in { type ipv4_addr : ipv4_addr; ${setOf(eips.map((eip) => `${eip.public} : ${eip.private}`))} }
   map eip_out { type ipv4_addr : ipv4_addr; ${setOf(eips.map((eip) => `${eip.private} : ${eip.public}`))} }
@@ -51,6 +73,7 @@ ${hosts.map(({ host, nic }) => nicChain(host, nic)).join('\n')}
     iifname vmap { ${hosts.map(({ nic }) => `"${names.link(nic.index)}" : jump nic_${nic.index}`).join(', ')} }
     # The world has no route to private addresses.
     iifname @outside_links ip daddr @inside drop
+${regionRules(plan, names)}
     iifname @outside_links ip daddr ${plan.controller.direct} drop
     iifname @inside_links ip daddr { ${plan.controller.direct} } notrack
     iifname @inside_links ip daddr @inside notrack
@@ -94,9 +117,10 @@ const TABLE_OF_NETWORK = 1000;
 /** `ip -batch` lines for routes that do not hang on a link. */
 export function fabricRoutes(plan: LabPlan): string[] {
   return [
-    ...plan.networks.flatMap(({ cidr }) => [
+    ...plan.networks.flatMap(({ cidr, isPublic }) => [
       `route add unreachable ${cidr}`,
-      `rule add priority 100 to ${cidr} lookup main`,
+      // Public networks are found as the rest of the world is: by whoever may leave at all.
+      ...(isPublic ? [] : [`rule add priority 100 to ${cidr} lookup main`]),
     ]),
     `rule add priority 110 to ${plan.controller.direct} lookup main`,
     ...plan.networks.map(
@@ -108,35 +132,41 @@ export function fabricRoutes(plan: LabPlan): string[] {
 
 /** `ip -batch` lines for the policy rules of one NIC; they match by name and outlive the link. */
 export function nicRules(plan: LabPlan, nic: LabNic, names: LabNames): string[] {
-  const network = plan.networks.findIndex((known) => known.name === nic.network);
-  if (network === -1) return [];
+  const network = networkOfNic(plan, nic);
+  if (network === undefined || network.isPublic) return [];
   const link = names.link(nic.index);
   // The gateway's own packets must not be handed back to it: without an EIP it has no way out either.
-  const isGateway = plan.networks[network]?.gatewayHost === nic.host;
+  const isGateway = network.gatewayHost === nic.host;
   return [
     ...nic.eips.map((eip) => `rule add priority 200 iif ${link} from ${eip.private} lookup main`),
     isGateway
       ? `rule add priority 300 iif ${link} unreachable`
-      : `rule add priority 300 iif ${link} lookup ${TABLE_OF_NETWORK + network}`,
+      : `rule add priority 300 iif ${link} lookup ${TABLE_OF_NETWORK + plan.networks.indexOf(network)}`,
   ];
+}
+
+/** The NIC that a network's route table points to: the gateway's own one there, else its first one in that region. */
+function gatewayNic(plan: LabPlan, network: LabNetwork): LabNic | undefined {
+  const nics = plan.hosts.find(({ name }) => name === network.gatewayHost)?.nics ?? [];
+  return (
+    nics.find((nic) => nic.network === network.name) ??
+    nics.find((nic) => networkOfNic(plan, nic)?.region === network.region)
+  );
 }
 
 /** `ip -batch` lines that lead to one NIC; they go when its link goes (a reboot). */
 export function nicRoutes(plan: LabPlan, nic: LabNic, names: LabNames): string[] {
   const link = names.link(nic.index);
-  const network = plan.networks.findIndex((known) => known.name === nic.network);
-  const isGateway = network !== -1 && plan.networks[network]?.gatewayHost === nic.host;
-  const isFirstThere =
-    plan.hosts.find((host) => host.name === nic.host)?.nics.find((other) => other.network === nic.network)
-      ?.index === nic.index;
   return [
     `link set ${link} up`,
     `address add ${nic.router}/32 dev ${link}`,
     ...ownAddresses(nic).map((address) => `route add ${address}/32 dev ${link} src ${nic.router}`),
-    ...(isGateway && isFirstThere
-      ? [
-          `route add default via ${ownAddresses(nic)[0]} dev ${link} onlink table ${TABLE_OF_NETWORK + network}`,
-        ]
-      : []),
+    ...plan.networks.flatMap((network, index) =>
+      gatewayNic(plan, network)?.index === nic.index
+        ? [
+            `route add default via ${ownAddresses(nic)[0]} dev ${link} onlink table ${TABLE_OF_NETWORK + index}`,
+          ]
+        : [],
+    ),
   ];
 }

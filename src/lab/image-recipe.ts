@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ECHO_PROGRAM, ECHO_UNIT } from './echo-service.ts';
-
-export type ImageKind = 'bare' | 'full';
+import type { ImageSpec, Release } from './image-spec.ts';
+import { SUITES } from './image-spec.ts';
 
 /** What every host has: a small Debian server without a firewall or Docker of its own. */
 export const BARE_PACKAGES = [
@@ -21,12 +21,16 @@ export const BARE_PACKAGES = [
   'kmod',
 ];
 
-/** What `full` has besides. */
-export const FULL_PACKAGES = ['firewalld', 'docker.io'];
+/** What `full` has besides; Debian 13 has docker's command line in a package of its own. */
+const fullPackages = (release: Release): string[] => [
+  'firewalld',
+  'docker.io',
+  ...(release === 'debian-13' ? ['docker-cli'] : []),
+];
 
 /** What hosts can install offline, with everything these depend on. */
-export const REPOSITORY_PACKAGES = [
-  ...FULL_PACKAGES,
+const repositoryPackages = (release: Release): string[] => [
+  ...fullPackages(release),
   'ipset',
   'python3-nftables',
   'iptables-persistent',
@@ -39,12 +43,11 @@ export const REPOSITORY_PACKAGES = [
 ];
 
 export const REPOSITORY = '/srv/packages';
-export const SUITE = 'bookworm';
 
 /** Runs inside mmdebstrap with the new root as $1: fetch, with all dependencies, what hosts may install later. */
-export const FETCH_HOOK = `set -eu
+export const fetchHook = (release: Release): string => `set -eu
 root=$1
-chroot "$root" apt-get install -y --no-install-recommends --download-only ${REPOSITORY_PACKAGES.join(' ')}
+chroot "$root" apt-get install -y --no-install-recommends --download-only ${repositoryPackages(release).join(' ')}
 mkdir -p "$root${REPOSITORY}"
 find "$root/var/cache/apt/archives" -maxdepth 1 -name '*.deb' -exec mv -t "$root${REPOSITORY}" {} +
 `;
@@ -95,19 +98,60 @@ chroot "$root" systemctl enable systemd-networkd.service
 chroot "$root" systemctl mask ${UNWANTED_UNITS.join(' ')}
 `;
 
-/** Runs with a copy of \`bare\` as $1. Nothing may start: it is not booted. */
-export const FULL_SCRIPT = `set -eu
-root=$1
-printf '#!/bin/sh\\nexit 101\\n' > "$root/usr/sbin/policy-rc.d"
+/** Nothing may start while packages are installed: an image is not booted. */
+const install = (
+  packages: readonly string[],
+): string => `printf '#!/bin/sh\\nexit 101\\n' > "$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
-DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y --no-install-recommends ${FULL_PACKAGES.join(' ')}
+DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y --no-install-recommends ${packages.join(' ')}
 rm -f "$root/usr/sbin/policy-rc.d"
 chroot "$root" apt-get clean
 `;
 
-/** Changes whenever the recipe does: an old image is never taken for a new one. */
-export const recipeHash = (): string =>
-  createHash('sha256')
-    .update(JSON.stringify([SUITE, BARE_PACKAGES, FETCH_HOOK, IMAGE_FILES, FINISH_SCRIPT, FULL_SCRIPT]))
-    .digest('hex')
-    .slice(0, 12);
+const IFUPDOWN = `${install(['ifupdown'])}
+chroot "$root" systemctl disable systemd-networkd.service
+chroot "$root" systemctl enable networking.service
+`;
+
+const LEGACY = `chroot "$root" update-alternatives --set iptables /usr/sbin/iptables-legacy
+chroot "$root" update-alternatives --set ip6tables /usr/sbin/ip6tables-legacy
+`;
+
+/** A part of an image: a directory that lies over the layers below it. */
+export interface ImageLayer {
+  readonly name: string;
+  readonly release: Release;
+  /** Runs with the whole root so far as $1, without a network; null = the lowest layer, which mmdebstrap makes. */
+  readonly script: string | null;
+  /** Changes whenever its recipe does, or that of a layer below: an old image is never taken for a new one. */
+  readonly hash: string;
+}
+
+const hashOf = (recipe: unknown): string =>
+  createHash('sha256').update(JSON.stringify(recipe)).digest('hex').slice(0, 12);
+
+/** The layers of an image, the lowest first. */
+export function layersOf({ release, image, nic, iptables }: ImageSpec): ImageLayer[] {
+  const lowest: ImageLayer = {
+    name: release,
+    release,
+    script: null,
+    hash: hashOf([SUITES[release], BARE_PACKAGES, fetchHook(release), IMAGE_FILES, FINISH_SCRIPT]),
+  };
+  const scripts: [string, string][] = [
+    ...(image === 'full' ? [['full', install(fullPackages(release))] as [string, string]] : []),
+    ...(nic === 'ifupdown' ? [['ifupdown', IFUPDOWN] as [string, string]] : []),
+    ...(iptables === 'legacy' ? [['legacy', LEGACY] as [string, string]] : []),
+  ];
+  return scripts.reduce<ImageLayer[]>(
+    (below, [what, body]) => {
+      const under = below.at(-1) ?? lowest;
+      const script = `set -eu\nroot=$1\n${body}`;
+      return [
+        ...below,
+        { name: `${under.name}-${what}`, release, script, hash: hashOf([under.hash, script]) },
+      ];
+    },
+    [lowest],
+  );
+}

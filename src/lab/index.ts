@@ -5,6 +5,8 @@ import type { CommandResult } from './command.ts';
 import { hasTraces, removeEmptyStateRoot, removeLab } from './down.ts';
 import { execInside, execOnTerminal } from './exec.ts';
 import { withLock } from './lock.ts';
+import type { Release } from './image-spec.ts';
+import { imageName } from './image-spec.ts';
 import { initOf, startMachine, stopMachine } from './machine.ts';
 import { isLabId, labIdOf, labNames } from './names.ts';
 import { plugHost, unplugHost } from './network.ts';
@@ -19,6 +21,8 @@ import { buildLab } from './up.ts';
 
 export { labResetCounters, labWrongSource } from './wrong-source.ts';
 export { labPlan } from './plan.ts';
+export { orphanedLabs, pruneImages } from './prune.ts';
+export { requireRoot } from './requirements.ts';
 export type { LabHost, LabNetwork, LabNic, LabPlan } from './plan.ts';
 
 const LOCK_TIMEOUT_MS = 120_000;
@@ -39,6 +43,8 @@ export interface Lab {
 export interface LabUpOptions {
   /** Install missing packages on this machine. */
   readonly install?: boolean;
+  /** What hosts are built of that do not say it themselves. */
+  readonly release?: Release;
   readonly progress?: (line: string) => void;
 }
 
@@ -88,7 +94,7 @@ function labFrom(state: LabState, wasUp: boolean): Lab {
 export async function labUp(inventory: Inventory, options: LabUpOptions = {}): Promise<Lab> {
   const progress = options.progress ?? (() => undefined);
   requireRoot('up');
-  const plan = labPlan(inventory);
+  const plan = labPlan(inventory, options.release);
   await requirePackages(options.install ?? false, progress);
   const id = labIdOfInventory(inventory);
   const names = labNames(id);
@@ -144,7 +150,7 @@ export function labStatus(inventory: Inventory): LabStatus | null {
     return {
       name: host.name,
       address: host.address,
-      image: host.image,
+      image: imageName(host.image),
       running: machine !== undefined && isAlive(machine),
     };
   });

@@ -6,7 +6,7 @@ import type { NameTest } from './cgroup.ts';
 import { ENTER_CGROUP, processesInCgroups, removeCgroups } from './cgroup.ts';
 import { run } from './command.ts';
 import { hostFiles } from './host-files.ts';
-import { imagePath } from './image.ts';
+import { lowerDirectories } from './image.ts';
 import type { LabNames } from './names.ts';
 import type { LabHost } from './plan.ts';
 import type { Process } from './process.ts';
@@ -18,7 +18,7 @@ export async function makeRoot(host: LabHost, names: LabNames, operatorKey: stri
   const root = names.root(host.name);
   for (const part of ['upper', 'work', 'root'])
     mkdirSync(join(overlay, part), { recursive: true, mode: 0o755 });
-  const layers = `lowerdir=${imagePath(host.image)},upperdir=${overlay}/upper,workdir=${overlay}/work`;
+  const layers = `lowerdir=${lowerDirectories(host.image)},upperdir=${overlay}/upper,workdir=${overlay}/work`;
   await run(['mount', '-t', 'overlay', '-o', layers, `${names.id}-${host.name}`, root]);
 
   const keyFile = join(overlay, 'host-key');

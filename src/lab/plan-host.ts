@@ -1,5 +1,11 @@
+import { isIPv4 } from 'node:net';
 import type { Host } from '../model/host.ts';
+import { addressOf, contains } from '../model/ipv4.ts';
+import { PRIVATE_SPACE } from '../model/nat-rules.ts';
+import type { Release } from './image-spec.ts';
+import { readImage } from './plan-image.ts';
 import type { LabHost, LabNetwork, LabNic, LabRole } from './plan.ts';
+import { natSources, networkAt } from './plan-networks.ts';
 import { probeNic, readNics } from './plan-nic.ts';
 import { portOf, recordAt, refuse } from './plan-values.ts';
 
@@ -12,13 +18,20 @@ function roleOf(host: Host): LabRole {
   return inAnyGroup(host, ['nat-gateway']) ? 'gateway' : 'plain';
 }
 
-/** One host of the lab; `firstNic` is the number of its first NIC in the whole lab. */
-export function readHost(
-  host: Host,
-  index: number,
-  networks: readonly LabNetwork[],
-  firstNic: number,
-): LabHost {
+/** What a host is placed among. */
+export interface Surroundings {
+  readonly index: number;
+  /** The number of its first NIC in the whole lab. */
+  readonly firstNic: number;
+  readonly networks: readonly LabNetwork[];
+  /** What it is built of unless it says otherwise. */
+  readonly release: Release;
+  /** Grows by what is derived. */
+  readonly notes: string[];
+}
+
+/** One host of the lab. */
+export function readHost(host: Host, { index, firstNic, networks, release, notes }: Surroundings): LabHost {
   // Host names become namespaces, directories and configuration text.
   if (!/^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/.test(host.name) || host.name.includes('..')) {
     throw refuse(
@@ -30,29 +43,25 @@ export function readHost(
   }
   const role = roleOf(host);
   const lab = recordAt(host, ['lab'], host.vars.lab);
-  const image = lab.image ?? 'bare';
-  if (image !== 'bare' && image !== 'full') {
-    throw refuse(
-      host,
-      ['lab', 'image'],
-      '`lab.image` is neither bare nor full',
-      'Write `lab: { image: bare }` or `full`.',
-    );
-  }
+  const image = readImage(host, lab, release);
   const all = readAddresses(host, lab.addresses ?? (role === 'gateway' ? 'primary' : 'all')) === 'all';
-  const nics = role === 'probe' ? [probeNic(host, firstNic)] : readNics(host, networks, firstNic, all);
+  const nics = isOutside(host, role, networks)
+    ? [probeNic(host, firstNic)]
+    : readNics(host, { networks, firstNic, allAtBoot: all, notes });
   return {
     name: host.name,
     index,
     hostname: host.name.replaceAll('_', '-'),
     role,
     image,
-    user: readUser(host),
-    address: readAddress(host, nics),
+    user: readUser(host, notes),
+    address: readAddress(host, nics, notes),
     sshPort: readSshPort(host, lab.ssh_port),
     nics,
     serve: [],
     defaultRoute: lab.default_route === true,
+    natSources: natSources(host),
+    standIn: false,
   };
 }
 
@@ -67,19 +76,15 @@ function readAddresses(host: Host, value: unknown): 'primary' | 'all' {
   );
 }
 
-function readUser(host: Host): string {
+function readUser(host: Host, notes: string[]): string {
   const user = host.connection.user ?? 'root';
   if (/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) return user;
-  throw refuse(
-    host,
-    ['ansible_user'],
-    '`ansible_user` is not a name that Debian accepts for a user',
-    'Write `ansible_user: ops`.',
-  );
+  notes.push(`${host.name}: the user is ops, since Debian has no user of the name ${user}`);
+  return 'ops';
 }
 
 function readSshPort(host: Host, value: unknown): number {
-  const port = portOf(value ?? 22);
+  const port = portOf(value ?? host.connection.port ?? 22);
   if (port === null)
     throw refuse(
       host,
@@ -87,27 +92,32 @@ function readSshPort(host: Host, value: unknown): number {
       '`lab.ssh_port` is not a port',
       'Write `lab: { ssh_port: 2222 }`.',
     );
-  if ((host.connection.port ?? 22) === port) return port;
+  if ((host.connection.port ?? port) === port) return port;
   throw refuse(
     host,
     ['ansible_port'],
-    `its sshd in the lab listens on ${port}, but the inventory connects to ${host.connection.port ?? 22}`,
-    port === 22
-      ? `Write \`lab: { ssh_port: ${host.connection.port} }\` beside \`ansible_port\`.`
-      : `Write \`ansible_port: ${port}\` beside \`lab.ssh_port\`.`,
+    `its sshd in the lab listens on ${port}, but the inventory connects to ${host.connection.port}`,
+    'Write the same port as `ansible_port` and as `lab.ssh_port`, or leave `lab.ssh_port` out.',
   );
 }
 
-function readAddress(host: Host, nics: readonly LabNic[]): string {
+/** What its operator connects to: `ansible_host` where the lab has that, else its first address. */
+function readAddress(host: Host, nics: readonly LabNic[], notes: string[]): string {
   const own = nics.flatMap((nic) => [
-    ...nic.addresses.map((cidr) => cidr.split('/')[0]),
+    ...nic.addresses.map((cidr) => addressOf(cidr)),
     ...nic.eips.map((eip) => eip.public),
   ]);
-  if (own.includes(host.connection.address)) return host.connection.address;
-  throw refuse(
-    host,
-    ['ansible_host'],
-    `\`ansible_host\` ${host.connection.address} is no address of its NICs`,
-    `Write \`ansible_host: ${own[0] ?? 'a.b.c.d'}\`, or the address under \`nics\`.`,
-  );
+  const { address } = host.connection;
+  if (own.includes(address)) return address;
+  const [first = ''] = own;
+  notes.push(`${host.name}: reached by ${first}, since ${address} is no address of its NICs`);
+  return first;
 }
+
+/** Does it stand outside all networks: a probe, or an address that belongs to none of them? */
+const isOutside = (host: Host, role: LabRole, networks: readonly LabNetwork[]): boolean =>
+  role === 'probe' ||
+  (host.vars.nics === undefined &&
+    isIPv4(host.connection.address) &&
+    networkAt(networks, host.connection.address) === undefined &&
+    !PRIVATE_SPACE.some((block) => contains(block, host.connection.address)));

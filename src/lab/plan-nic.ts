@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import type { Host } from '../model/host.ts';
-import { inRange, parseCidr, blockRange } from '../model/ipv4.ts';
+import { addressOf, inRange, networkOf, parseCidr, blockRange, prefixLength } from '../model/ipv4.ts';
 import type { LabEip, LabNetwork, LabNic } from './plan.ts';
+import { networkAt } from './plan-networks.ts';
 import { addressAt, cidrAt, isRecord, recordAt, refuse } from './plan-values.ts';
 
 /** The router that hosts outside all networks see. */
-const OUTSIDE_ROUTER = '169.254.0.1';
+export const OUTSIDE_ROUTER = '169.254.0.1';
 
 /** The only NIC of a host outside all networks. */
 export function probeNic(host: Host, index: number): LabNic {
@@ -34,27 +35,43 @@ export function probeNic(host: Host, index: number): LabNic {
 }
 
 /** Always the same for the same NIC, locally administered, never multicast. */
-const macOf = (seed: string): string => {
+export const macOf = (seed: string): string => {
   const hex = createHash('sha256').update(seed).digest('hex').slice(0, 10);
   return ['02', ...(hex.match(/../g) ?? [])].join(':');
 };
 
-/** The NICs of a host with the addresses it has when it boots and the EIPs that lead to them. */
-export function readNics(
-  host: Host,
-  networks: readonly LabNetwork[],
-  firstNic: number,
-  allAtBoot: boolean,
-): LabNic[] {
+/** What the NICs of a host are read among. */
+interface NicPlace {
+  readonly networks: readonly LabNetwork[];
+  /** The number of its first NIC in the whole lab. */
+  readonly firstNic: number;
+  readonly allAtBoot: boolean;
+  readonly notes: string[];
+}
+
+/** `nics:`, or one NIC with the address that the inventory connects to. */
+function declaredNics(host: Host, { networks, notes }: NicPlace): [string, unknown][] {
   const entries = Object.entries(recordAt(host, ['nics'], host.vars.nics));
-  if (entries.length === 0) {
-    throw refuse(
-      host,
-      [],
-      'the lab cannot guess its NICs',
-      'Write `nics: { eth0: { network: NAME, address: a.b.c.d/nn } }` with a network of `networks`, or put the host into the group `probes`.',
-    );
+  if (entries.length > 0) return entries;
+  const { address } = host.connection;
+  const network = isIPv4(address) ? networkAt(networks, address) : undefined;
+  if (network !== undefined) {
+    const block = `${address}/${prefixLength(network.cidr)}`;
+    notes.push(`${host.name}: one NIC, eth0 with ${block}, since it has no \`nics\``);
+    return [['eth0', { address: block }]];
   }
+  throw refuse(
+    host,
+    [],
+    'the lab cannot guess its NICs',
+    'Write `nics: { eth0: { network: NAME, address: a.b.c.d/nn } }` with a network of `networks`, or put the host into the group `probes`.',
+  );
+}
+
+/** The NICs of a host with the addresses it has when it boots and the EIPs that lead to them. */
+export function readNics(host: Host, place: NicPlace): LabNic[] {
+  const { networks, firstNic, allAtBoot } = place;
+  const entries = declaredNics(host, place);
   const eips = readEips(host);
   const nics = entries.map(([name, value], offset) =>
     readNic(host, name, value, networks, eips, { index: firstNic + offset, allAtBoot }),
@@ -70,6 +87,21 @@ export function readNics(
   );
 }
 
+/** The network that a NIC names, else the one that its address lies in. Regions may have networks of one name. */
+function networkOfNic(
+  host: Host,
+  { network, address }: Record<string, unknown>,
+  networks: readonly LabNetwork[],
+): LabNetwork | undefined {
+  if (typeof network === 'string') {
+    const declared = isRecord(host.vars.networks) ? host.vars.networks[network] : undefined;
+    const cidr = isRecord(declared) && typeof declared.cidr === 'string' ? networkOf(declared.cidr) : null;
+    return networks.find((known) => known.cidr === cidr);
+  }
+  const own = typeof address === 'string' ? addressOf(address) : '';
+  return network === undefined && isIPv4(own) ? networkAt(networks, own) : undefined;
+}
+
 function readNic(
   host: Host,
   name: string,
@@ -80,7 +112,7 @@ function readNic(
 ): LabNic {
   const path = ['nics', name];
   // 15 bytes is the kernel's limit (IFNAMSIZ); the name goes into file names and networkd's [Match].
-  if (!/^[a-z][a-z0-9_-]{0,14}$/.test(name) || name === 'lo') {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name) || name === 'lo') {
     throw refuse(
       host,
       path,
@@ -89,7 +121,7 @@ function readNic(
     );
   }
   const entry = recordAt(host, path, value);
-  const network = networks.find((known) => known.name === entry.network);
+  const network = networkOfNic(host, entry, networks);
   if (network === undefined) {
     throw refuse(
       host,

@@ -16,6 +16,9 @@ export const refuse = (
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** A list as it is, anything else as none. */
+export const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
 /** The mapping at a key; absent = empty, anything else is refused. */
 export function recordAt(
   host: Host,

@@ -1,5 +1,5 @@
 import { ProvisionError } from '../model/error.ts';
-import { inRange, rangesOverlap, parseCidr, blockRange } from '../model/ipv4.ts';
+import { inRange, overlaps, rangesOverlap, parseCidr, blockRange } from '../model/ipv4.ts';
 import type { LabHost, LabNetwork } from './plan.ts';
 
 const rangeOfCidr = (cidr: string) => {
@@ -68,23 +68,34 @@ export function checkAddresses(hosts: readonly LabHost[], networks: readonly Lab
   return problems;
 }
 
-/** Each network with the gateway that its route table names. */
-export function chooseGateways(hosts: readonly LabHost[], networks: readonly LabNetwork[]): LabNetwork[] {
+const standsIn = (host: LabHost, network: LabNetwork): boolean =>
+  host.nics.some((nic) => nic.network === network.name);
+
+/**
+ * Each network with the gateway that its route table names: one that stands in it, else one of its region whose rules
+ * translate it. Of several the one marked `default_route`, else the first.
+ */
+export function chooseGateways(
+  hosts: readonly LabHost[],
+  networks: readonly LabNetwork[],
+  notes: string[],
+): LabNetwork[] {
+  const gateways = hosts.filter((host) => host.role === 'gateway');
   return networks.map((network) => {
-    const gateways = hosts.filter(
-      (host) => host.role === 'gateway' && host.nics.some((nic) => nic.network === network.name),
+    if (network.isPublic) return network;
+    const there = gateways.filter((host) => standsIn(host, network));
+    const translating = gateways.filter(
+      (host) =>
+        host.natSources.some((source) => overlaps(source, network.cidr)) &&
+        networks.some((other) => other.region === network.region && standsIn(host, other)),
     );
-    const marked = gateways.filter((host) => host.defaultRoute);
-    const chosen = marked.length > 0 ? marked : gateways;
-    if (chosen.length > 1) {
-      throw new ProvisionError(
-        'usage',
-        `network ${network.name} has several gateways (${chosen.map((host) => host.name).join(', ')}), and a route table names one`,
-        {
-          hint: `Write \`lab: { default_route: true }\` for the one that routes ${network.name}, e.g. ${chosen[0]?.name}.`,
-        },
+    const candidates = there.length > 0 ? there : translating;
+    const marked = candidates.filter((host) => host.defaultRoute);
+    const [chosen, ...others] = marked.length > 0 ? marked : candidates;
+    if (chosen !== undefined && others.length > 0)
+      notes.push(
+        `network ${network.name}: its route table points to ${chosen.name}, the first of ${[chosen, ...others].map(({ name }) => name).join(', ')}; \`lab: { default_route: true }\` names another`,
       );
-    }
-    return { ...network, gatewayHost: chosen[0]?.name ?? null };
+    return { ...network, gatewayHost: chosen?.name ?? null };
   });
 }

@@ -2,10 +2,13 @@ import type { Host, Inventory } from '../model/host.ts';
 import { ProblemList, ProvisionError } from '../model/error.ts';
 import type { AddressRange } from '../model/ipv4.ts';
 import { formatAddress, rangesOverlap, blockRange } from '../model/ipv4.ts';
+import type { ImageSpec, Release } from './image-spec.ts';
+import { DEFAULT_RELEASE } from './image-spec.ts';
 import { readHost } from './plan-host.ts';
 import { readNetworks } from './plan-networks.ts';
 import { checkAddresses, chooseGateways } from './plan-whole.ts';
-import { servedPorts } from './plan-serve.ts';
+import { NOTHING_SERVED, servedPorts } from './plan-serve.ts';
+import { standIns } from './plan-stand-ins.ts';
 
 export interface LabNetwork {
   readonly name: string;
@@ -13,6 +16,10 @@ export interface LabNetwork {
   readonly gateway: string;
   /** Where the route table sends what leaves the network without an EIP; null = nowhere. */
   readonly gatewayHost: string | null;
+  /** Networks of one region route to each other; others meet by public addresses only. */
+  readonly region: string;
+  /** The world reaches its addresses as they are. */
+  readonly isPublic: boolean;
 }
 
 export interface LabEip {
@@ -44,7 +51,7 @@ export interface LabHost {
   readonly index: number;
   readonly hostname: string;
   readonly role: LabRole;
-  readonly image: 'bare' | 'full';
+  readonly image: ImageSpec;
   readonly user: string;
   /** What the inventory connects to: `ansible_host`. */
   readonly address: string;
@@ -54,6 +61,10 @@ export interface LabHost {
   readonly serve: readonly number[];
   /** Is the one to route for its network when there are several gateways. */
   readonly defaultRoute: boolean;
+  /** What its rules translate, for the route tables of networks that it does not stand in. */
+  readonly natSources: readonly string[];
+  /** Nobody's host: it answers where the inventory points to addresses that it has no host for. */
+  readonly standIn: boolean;
 }
 
 /** Where the operator stands: one address inside hosts see directly, one for everything else. */
@@ -65,6 +76,8 @@ export interface LabController {
 
 /** Everything `lab up` makes, as plain data. */
 export interface LabPlan {
+  /** What was derived and what an operator may want to know of it, a sentence each. */
+  readonly notes: readonly string[];
   readonly networks: readonly LabNetwork[];
   readonly hosts: readonly LabHost[];
   readonly controller: LabController;
@@ -86,8 +99,11 @@ function chooseController(taken: readonly AddressRange[]): LabController {
   });
 }
 
-/** The lab that an inventory asks for. Throws every problem at once; each names the host and the key to write. */
-export function labPlan(inventory: Inventory): LabPlan {
+/**
+ * The lab that an inventory asks for; hosts that do not say of which release they are get this one. Throws every
+ * problem at once; each names the host and the key to write.
+ */
+export function labPlan(inventory: Inventory, release: Release = DEFAULT_RELEASE): LabPlan {
   const problems: ProvisionError[] = [];
   const attempt = <T>(read: () => T): T | null => {
     try {
@@ -99,23 +115,32 @@ export function labPlan(inventory: Inventory): LabPlan {
     }
   };
   const inLab = [...inventory.hosts.values()].filter((host) => host.connection.via !== 'local');
-  const networks = attempt(() => readNetworks(inLab)) ?? [];
+  const found = attempt(() => readNetworks(inLab)) ?? { networks: [], notes: [] };
+  const notes = [...found.notes];
   let nicCount = 0;
   const readNext = (host: Host, index: number): LabHost | null => {
-    const read = attempt(() => readHost(host, index, networks, nicCount));
+    const place = { index, firstNic: nicCount, networks: found.networks, release, notes };
+    const read = attempt(() => readHost(host, place));
     nicCount += read?.nics.length ?? 0;
     return read;
   };
-  const hosts = inLab.map(readNext).filter((host) => host !== null);
-  if (problems.length === 0 && hosts.length === 0) {
+  const declared = inLab.map(readNext).filter((host) => host !== null);
+  if (problems.length === 0 && declared.length === 0) {
     problems.push(
       new ProvisionError('usage', 'this inventory has no host to build', {
         hint: 'Write at least one host that has `nics:`, or one in the group `probes`.',
       }),
     );
   }
+  const ports = attempt(() => servedPorts(inLab, declared)) ?? NOTHING_SERVED;
+  const beside = standIns(ports.elsewhere, { declared, networks: found.networks, nicCount, release, notes });
+  const hosts = [
+    ...declared.map((host) => ({ ...host, serve: ports.ofHosts.get(host.name) ?? [] })),
+    ...beside.hosts,
+  ];
+  const networks = [...found.networks, ...beside.networks];
   problems.push(...checkAddresses(hosts, networks));
-  const routed = attempt(() => chooseGateways(hosts, networks)) ?? [];
+  const routed = attempt(() => chooseGateways(hosts, networks, notes)) ?? [];
   const [first, ...others] = problems;
   if (first !== undefined) throw others.length === 0 ? first : new ProblemList(problems);
 
@@ -129,10 +154,5 @@ export function labPlan(inventory: Inventory): LabPlan {
     ...routed.map((network) => blockRange(network.cidr)),
     ...addresses.map((address) => blockRange(address)),
   ];
-  const ports = servedPorts(inLab, hosts);
-  return {
-    networks: routed,
-    hosts: hosts.map((host) => ({ ...host, serve: ports.get(host.name) ?? [] })),
-    controller: chooseController(taken),
-  };
+  return { notes, networks: routed, hosts, controller: chooseController(taken) };
 }

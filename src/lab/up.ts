@@ -22,8 +22,12 @@ export async function buildLab(
   progress: (line: string) => void,
 ): Promise<LabState> {
   const names = labNames(id);
+  plan.notes.forEach(progress);
   requireInotify(plan.hosts.length, progress);
-  await ensureImages(new Set(plan.hosts.map((host) => host.image)), progress);
+  await ensureImages(
+    plan.hosts.map((host) => host.image),
+    progress,
+  );
   mkdirSync(names.stateDir, { recursive: true, mode: 0o700 });
   const machines: Record<string, Process> = {};
   const state = (phase: LabState['phase']): LabState => ({

@@ -1,10 +1,12 @@
+import type { Place } from './error.ts';
+
 /** When a check runs: in every run, only in runs that change something, or only when asked to verify. */
 export type CheckWhen = 'always' | 'change' | 'verify';
 
 /** One typed question to the network, asked from one place. */
 export interface Check {
   readonly name: string;
-  /** Vantage: an inventory host, `controller`. */
+  /** Vantage: an inventory host, a place on one (`host#user`, `host/container`), `controller`. */
   readonly from: string;
   readonly kind: string;
   readonly to: string;
@@ -21,8 +23,23 @@ export interface Check {
    * vantage cannot ask, and the line says why; anything else may be tried again (`retries`).
    */
   readonly script: string;
+  /** Where the inventory asks for what this proves. */
+  readonly place?: Place | undefined;
   /** What the script printed → what was seen, as a value comparable with `expect`. Untrusted input. */
   read(output: string): string;
+  /** For `-t` and `--skip-tags`: `tagged()` sets them. */
+  readonly tags?: readonly string[];
+}
+
+/** The inventory host that asks for a vantage: no name of one holds "#" or "/". */
+export const hostOf = (from: string): string => /^[^#/]*/.exec(from)?.[0] ?? from;
+
+/** Why a check fails, as far as its own answers and a look around tell. */
+export interface CheckHint {
+  /** The step that is likely missing: `route-table`, `forwarding` … */
+  readonly step: string;
+  /** What was seen, and what to do: one or two sentences. */
+  readonly sentence: string;
 }
 
 export interface CheckResult {
@@ -35,4 +52,10 @@ export interface CheckResult {
   readonly status: 'pass' | 'fail' | 'unproven';
   /** What the same check said before the run changed anything; null when it was not asked then. */
   readonly baseline: 'pass' | 'fail' | 'unproven' | null;
+  /** Where the inventory asks for what it proves; lines and columns count from 1. */
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** Only of checks that fail. */
+  readonly hint?: CheckHint;
 }

@@ -31,6 +31,7 @@ export const ERROR_EXIT_CODES = {
   'sudo-refused': 2,
   'host-unsupported': 2,
   lockout: 2,
+  destroys: 2,
   'probe-failed': 2,
   'rules-refused': 2,
   'apply-failed': 2,

@@ -12,6 +12,8 @@ export type RunEvent =
       readonly runId: string;
       readonly playbook: string;
       readonly check: boolean;
+      /** With `check`: its checks are the verdict and not only a baseline. */
+      readonly prove?: boolean;
       readonly hosts: readonly string[];
       readonly vantages: readonly string[];
     }

@@ -28,6 +28,8 @@ export interface Host {
   readonly groups: readonly string[];
   /** Merged variables, plain data. Reading one that cannot be evaluated throws; it is passed over when keys are listed. */
   readonly vars: Readonly<Record<string, unknown>>;
+  /** Names that `-e` sets: neither a play nor the options of a role override them. */
+  readonly extraVars?: readonly string[];
   readonly connection: Connection;
   /** Why provision cannot work with it: it is an error to select it. */
   readonly blocked?: readonly ProvisionError[] | undefined;

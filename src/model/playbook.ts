@@ -44,6 +44,8 @@ export interface RoleResult {
 /** A role is a pure function from a host's variables to what the host should have. */
 export interface Role {
   readonly name: string;
+  /** Its name is one of its tags without being written here. */
+  readonly tags?: readonly string[];
   build(context: RoleContext): RoleResult;
 }
 
@@ -58,6 +60,8 @@ export interface Play {
   readonly serial?: Serial;
   readonly roles: readonly Role[];
   readonly checks?: readonly CheckSpec[];
+  /** Everything in the play has them: `-t` and `--skip-tags` choose by tags. */
+  readonly tags?: readonly string[];
   /** Laid over the hosts' own variables, top level key by key. */
   readonly vars?: Readonly<Record<string, unknown>>;
 }

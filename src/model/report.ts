@@ -23,6 +23,13 @@ export interface ReportedError {
   readonly column?: number;
 }
 
+/** A difference of one field, and where the inventory asks for what it is of. */
+export interface ReportedChange extends Change {
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
 export interface HostReport {
   readonly name: string;
   readonly status: HostStatus;
@@ -30,9 +37,11 @@ export interface HostReport {
   readonly resources: number;
   /** Set when this host was put back because of another. */
   readonly cause?: { readonly host: string };
-  readonly changes: readonly Change[];
+  readonly changes: readonly ReportedChange[];
   /** Changes that would keep the run's own SSH out, as far as they can be foretold. */
   readonly lockouts?: readonly { readonly resource: string; readonly sentence: string }[];
+  /** What works before these changes and not after them. */
+  readonly cuts?: readonly { readonly resource: string; readonly sentence: string }[];
   readonly checks: readonly CheckResult[];
   readonly ssh: SshCounts;
   /** Milliseconds per phase. */
@@ -49,6 +58,15 @@ export interface Report {
   readonly argv: readonly string[];
   readonly exitCode: number;
   readonly hosts: readonly HostReport[];
+  /** With `--shard`: which part of the run this is; `hosts` are those of all parts. */
+  readonly shard?: { readonly index: number; readonly of: number; readonly hosts: readonly string[] };
+  /** Set by `provision report merge`: the runs that this is made of. */
+  readonly merged?: readonly {
+    readonly runId: string;
+    readonly startedAt: string;
+    readonly exitCode: number;
+    readonly shard?: number;
+  }[];
   /** Set when the run ended before any host was contacted. */
   readonly errors?: readonly ReportedError[];
 }

@@ -1,3 +1,4 @@
+import type { Place } from './error.ts';
 import type { Secret } from './secret.ts';
 import type { SshConnection } from './ssh-connection.ts';
 
@@ -73,6 +74,11 @@ export interface Transition {
   readonly paths?: readonly string[];
   /** What of it must be done when the host comes up again in the middle (services only; files come from the snapshot). */
   readonly atBoot?: readonly string[];
+  /**
+   * Throws away what only the way back needed. Runs once this way is settled: after the confirmation, or after the whole
+   * way back. A failure changes nothing any more.
+   */
+  readonly settled?: readonly string[];
 }
 
 /** What a host keeps of a resource from before it was first changed there. */
@@ -96,6 +102,12 @@ export interface ResourceChange {
   readonly revert: Transition;
   /** Why the run's own SSH would not come in any more, naming the rule or zone: "zone public accepts no …". */
   readonly lockout?: string;
+  /** What people or programs lose by it, naming each: "detaches web-a from network eip_bridge". Needs `--allow-destroy`. */
+  readonly destroys?: string;
+  /** What works now and will not after this, in sentences: "172.31.0.3:80/tcp no longer leads to 172.31.0.8:8080". */
+  readonly cuts?: readonly string[];
+  /** Where the inventory asks for it. */
+  readonly place?: Place;
   /** For `--diff`: whole texts where the resource is a file. */
   readonly text?: {
     readonly path: string;
@@ -121,6 +133,8 @@ export interface Surroundings {
   readonly others?: readonly Declared[];
   /** The host's record of what the resource was before it was first changed; null = none. */
   readonly baseline?: Baseline | null;
+  /** An earlier run took it over there: it is ours, whoever made it anew since. */
+  readonly taken?: boolean;
 }
 
 /** A resource is plain data and pure functions; the engine knows nothing else about it. */
@@ -136,16 +150,25 @@ export interface Resource {
   probeMore?(output: ProbeOutput): string | null;
   /** Packages are installed before everything else and are not reverted. */
   readonly phase: 'package' | 'main';
+  /** For `-t` and `--skip-tags`: `tagged()` sets them. */
+  readonly tags?: readonly string[];
   /** As it was declared, for `Declared`. */
   readonly props?: unknown;
   /** What must have been read before it is planned. */
   readonly secrets?: readonly Secret[];
+  /** Where the inventory asks for it; undefined = nobody knows. */
+  readonly place?: Place | undefined;
   /** Declared to be as its baseline says: the host's record of that is read with it, and handed to `plan`. */
   readonly toBaseline?: true;
   /** Desired minus actual; null when nothing differs. */
   plan(output: ProbeOutput, facts: Facts, around?: Surroundings): ResourceChange | null;
   /** The same, with what a baseline says in the place of what is declared. */
-  planBack(output: ProbeOutput, facts: Facts, baseline: Baseline): ResourceChange | null;
+  planBack(
+    output: ProbeOutput,
+    facts: Facts,
+    baseline: Baseline,
+    around?: Surroundings,
+  ): ResourceChange | null;
   /** What a baseline would keep of the host as it is; null = nothing to keep. */
   baseline(output: ProbeOutput, facts: Facts): Baseline | null;
   /** What a person should know of this host, in sentences: neither drift nor a failure. */

@@ -1,3 +1,4 @@
+import type { Place } from './error.ts';
 import type { Connection } from './host.ts';
 
 /** Where to connect, resolved from the inventory: a host, and the hops before it. */
@@ -5,6 +6,8 @@ export interface Target {
   /** Inventory name (or the hop as written), for messages. */
   readonly name: string;
   readonly connection: Connection;
+  /** Where the inventory names it. */
+  readonly place?: Place | undefined;
   /** Hops, nearest to the controller first; each is verified like a target of its own. */
   readonly jumps: readonly Target[];
 }

@@ -22,7 +22,7 @@ function merged(live: string, saved: string): string | null {
 }
 
 /** The sentences of one resource; where live and saved miss the same, one sentence says both. */
-export function sentencesOf({ changes }: ResourceChange): string[] {
+export function sentencesOf({ changes }: Pick<ResourceChange, 'changes'>): string[] {
   const savedByField = new Map(changes.filter((one) => one.layer === 'saved').map((one) => [one.field, one]));
   const said = new Set<Change>();
   return changes.flatMap((change) => {
@@ -35,8 +35,21 @@ export function sentencesOf({ changes }: ResourceChange): string[] {
   });
 }
 
-/** The forecast that a change keeps us out, as a line below it. */
-export const lockoutOf = (lockout: string): string => `would lock us out: ${oneLine(lockout)}`;
+/** What a person should think of before a change is made, a line each below it: what others lose, what keeps us out. */
+export const forewarningsOf = ({ cuts, destroys, lockout }: ResourceChange): string[] => [
+  ...(cuts === undefined ? [] : [cutsOf(cuts)]),
+  ...(destroys === undefined ? [] : [oneLine(destroys)]),
+  ...(lockout === undefined ? [] : [`would lock us out: ${oneLine(lockout)}`]),
+];
+
+/** So many things that a change cuts are named, and the others counted. */
+const NAMED = 6;
+
+/** What a change cuts, as a line below it. */
+export function cutsOf(cuts: readonly string[]): string {
+  const more = cuts.length - NAMED;
+  return `cuts ${cuts.slice(0, NAMED).map(oneLine).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
 
 /** `firewalld-zone:public` as a person says it. */
 export const titleOf = (resource: string): string => oneLine(resource.replace(':', ' '));
@@ -48,4 +61,22 @@ export function withoutName(sentence: string, resource: string): string {
   const at = words.slice(0, 2).findIndex((word) => [name, `${name}:`, resource].includes(word));
   const rest = words.slice(at + 1).join(' ');
   return at === -1 || rest === '' ? sentence : rest;
+}
+
+export interface ResourceSentences {
+  readonly resource: string;
+  readonly action: Change['action'];
+  readonly sentences: readonly string[];
+}
+
+/** The sentences of a report's changes, resource by resource. */
+export function sentencesByResource(changes: readonly Change[]): ResourceSentences[] {
+  const byResource = new Map<string, Change[]>();
+  for (const change of changes)
+    byResource.set(change.resource, [...(byResource.get(change.resource) ?? []), change]);
+  return [...byResource].map(([resource, list]) => ({
+    resource,
+    action: list[0]?.action ?? 'update',
+    sentences: sentencesOf({ changes: list }),
+  }));
 }

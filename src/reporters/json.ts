@@ -5,15 +5,17 @@ import type { SavedPlan } from '../model/plan.ts';
 import type { Report } from '../model/report.ts';
 
 /** Writes a file whole or not at all. It may name addresses and rules of a network: readable by its owner only. */
-function writePrivately(file: string, value: unknown): void {
+export function writePrivately(file: string, text: string): void {
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(maskedData(value), null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, file);
 }
 
+const json = (value: unknown): string => `${JSON.stringify(maskedData(value), null, 2)}\n`;
+
 /** `--report FILE.json` */
-export const writeJsonReport = (file: string, report: Report): void => writePrivately(file, report);
+export const jsonReport = (report: Report): string => json(report);
 
 /** `--check --out FILE` */
-export const writePlan = (file: string, plan: SavedPlan): void => writePrivately(file, plan);
+export const writePlan = (file: string, plan: SavedPlan): void => writePrivately(file, json(plan));

@@ -1,7 +1,7 @@
 import type { Emit } from '../model/event.ts';
 import type { HostReport } from '../model/report.ts';
 import type { ResourceChange } from '../model/resource.ts';
-import { lockoutOf, sentencesOf, SIGNS } from './change-sentences.ts';
+import { forewarningsOf, sentencesOf, SIGNS } from './change-sentences.ts';
 import { checkLine, checksOf } from './checks.ts';
 import type { Colours } from './colour.ts';
 import { unifiedDiff } from './diff.ts';
@@ -86,12 +86,13 @@ export function progressLines({ verbosity, quiet, err, colours }: ProgressLinesO
 export function resultLines({ quiet, diff, out, colours }: ResultLinesOptions): Emit {
   let width = 0;
   let check = false;
+  let prove = false;
   const result = (host: string, text: string): void => out(`${host.padEnd(width)}  ${text}`);
 
   const planned = (host: string, change: ResourceChange): void => {
     const sign = change.changes[0] ? SIGNS[change.changes[0].action] : ' ';
     sentencesOf(change).forEach((sentence) => result(host, `${colours.yellow(sign)} ${sentence}`));
-    if (change.lockout !== undefined) result(host, `${colours.red('!')} ${lockoutOf(change.lockout)}`);
+    forewarningsOf(change).forEach((text) => result(host, `${colours.red('!')} ${text}`));
     if (diff) unifiedDiff(change, colours).forEach((line) => result(host, `  ${line}`));
   };
 
@@ -101,12 +102,13 @@ export function resultLines({ quiet, diff, out, colours }: ResultLinesOptions): 
     if (quiet) return;
     if (check) out(`\n${toMake(hosts)}`);
     out('');
-    recapSection(hosts, { check, all: true, colours }).forEach(out);
+    recapSection(hosts, { check: check && !prove, all: true, colours }).forEach(out);
   };
 
   return (event) => {
     if (event.type === 'run-started') {
       check = event.check;
+      prove = event.prove ?? false;
       width = nameWidth([...event.hosts, ...event.vantages]);
     } else if (event.type === 'host-planned') event.changes.forEach((change) => planned(event.host, change));
     else if (event.type === 'run-finished') finished(event.hosts);

@@ -12,8 +12,9 @@ const BAD = new Set(['failed', 'reverted', 'pending', 'unknown', 'unreachable'])
 const differing = (hosts: readonly HostReport[]): number =>
   new Set(hosts.flatMap((host) => host.changes.map((change) => `${host.name} ${change.resource}`))).size;
 
-/** The last word of `--check`. */
+/** The last word of a run that changes nothing; `provision verify` looks at no resource. */
 export function toMake(hosts: readonly HostReport[]): string {
+  if (hosts.every(({ resources }) => resources === 0)) return 'only checks were asked; nothing was changed';
   const total = differing(hosts);
   return `${total} ${total === 1 ? 'change' : 'changes'} to make; nothing was changed (--check)`;
 }

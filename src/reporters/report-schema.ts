@@ -1,6 +1,7 @@
-const text = { type: 'string' } as const;
-const count = { type: 'integer', minimum: 0 } as const;
-const object = (
+export const text = { type: 'string' } as const;
+export const count = { type: 'integer', minimum: 0 } as const;
+/** An object with these keys and no others. */
+export const object = (
   required: readonly string[],
   properties: Record<string, unknown>,
   optional: Record<string, unknown> = {},
@@ -13,38 +14,68 @@ const object = (
 
 const fieldValue = { type: ['string', 'number', 'boolean', 'null', 'array'], items: text };
 
-const error = object(
+const place = {
+  file: {
+    ...text,
+    description: 'Where the inventory or the playbook says so; lines and columns count from 1',
+  },
+  line: count,
+  column: count,
+};
+
+export const error = object(
   ['code', 'message', 'hint'],
   { code: text, message: text, hint: { ...text, description: 'What to do next' } },
-  { file: text, line: count, column: count },
+  place,
 );
 
-const change = object(['resource', 'action', 'field', 'layer', 'before', 'after', 'sentence'], {
-  resource: { ...text, description: 'kind:name' },
-  action: { enum: ['create', 'update', 'delete'] },
-  field: text,
-  layer: {
-    enum: ['live', 'saved'],
-    description: 'live = what the kernel or daemon does now; saved = what the next boot loads',
+export const change = object(
+  ['resource', 'action', 'field', 'layer', 'before', 'after', 'sentence'],
+  {
+    resource: { ...text, description: 'kind:name' },
+    action: { enum: ['create', 'update', 'delete'] },
+    field: text,
+    layer: {
+      enum: ['live', 'saved'],
+      description: 'live = what the kernel or daemon does now; saved = what the next boot loads',
+    },
+    before: fieldValue,
+    after: fieldValue,
+    sentence: text,
   },
-  before: fieldValue,
-  after: fieldValue,
-  sentence: text,
+  place,
+);
+
+/** Sentences about resources. */
+export const remarks = (description: string) => ({
+  type: 'array',
+  items: object(['resource', 'sentence'], { resource: text, sentence: text }),
+  description,
 });
 
 const status = { enum: ['pass', 'fail', 'unproven'] };
-const check = object(['name', 'from', 'kind', 'to', 'expected', 'got', 'status', 'baseline'], {
-  name: text,
-  from: text,
-  kind: text,
-  to: text,
-  expected: text,
-  got: text,
-  status,
-  baseline: { enum: [...status.enum, null], description: 'The same check before the run changed anything' },
-});
+export const check = object(
+  ['name', 'from', 'kind', 'to', 'expected', 'got', 'status', 'baseline'],
+  {
+    name: text,
+    from: text,
+    kind: text,
+    to: text,
+    expected: text,
+    got: text,
+    status,
+    baseline: { enum: [...status.enum, null], description: 'The same check before the run changed anything' },
+  },
+  {
+    ...place,
+    hint: object(['step', 'sentence'], {
+      step: { ...text, description: 'The step that is likely missing, as route-table' },
+      sentence: text,
+    }),
+  },
+);
 
-const host = object(
+export const host = object(
   ['name', 'status', 'resources', 'changes', 'checks', 'ssh', 'timings'],
   {
     name: text,
@@ -79,11 +110,8 @@ const host = object(
   },
   {
     cause: object(['host'], { host: text }),
-    lockouts: {
-      type: 'array',
-      items: object(['resource', 'sentence'], { resource: text, sentence: text }),
-      description: 'Changes that would keep the SSH connection of the run out',
-    },
+    lockouts: remarks('Changes that would keep the SSH connection of the run out'),
+    cuts: remarks('What works before these changes and not after them'),
     error,
   },
 );
@@ -102,6 +130,25 @@ export const reportSchema = {
       exitCode: count,
       hosts: { type: 'array', items: host },
     },
-    { errors: { type: 'array', items: error } },
+    {
+      errors: { type: 'array', items: error },
+      shard: {
+        ...object(['index', 'of', 'hosts'], {
+          index: count,
+          of: count,
+          hosts: { type: 'array', items: text },
+        }),
+        description: 'Which part of a run this is; hosts are those of all parts',
+      },
+      merged: {
+        type: 'array',
+        items: object(
+          ['runId', 'startedAt', 'exitCode'],
+          { runId: text, startedAt: text, exitCode: count },
+          { shard: count },
+        ),
+        description: 'The runs that provision report merge has made this of',
+      },
+    },
   ),
 };

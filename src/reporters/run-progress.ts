@@ -1,3 +1,4 @@
+import { hostOf } from '../model/check.ts';
 import { ERROR_EXIT_CODES } from '../model/error.ts';
 import type { Phase, RunEvent } from '../model/event.ts';
 import type { HostStatus } from '../model/report.ts';
@@ -71,7 +72,7 @@ export const newProgress = (now: number): RunProgress => ({
   hosts: new Map(),
 });
 
-const hostOf = (name: string, vantage: boolean, now: number): HostProgress => ({
+const newHost = (name: string, vantage: boolean, now: number): HostProgress => ({
   name,
   vantage,
   standing: 'waiting',
@@ -118,8 +119,8 @@ export function advance(progress: RunProgress, event: RunEvent, now: number): vo
       progress.title = event.playbook;
       progress.runId = event.runId;
       progress.check = event.check;
-      event.hosts.forEach((name) => hosts.set(name, hostOf(name, false, now)));
-      event.vantages.forEach((name) => hosts.has(name) || hosts.set(name, hostOf(name, true, now)));
+      event.hosts.forEach((name) => hosts.set(name, newHost(name, false, now)));
+      event.vantages.forEach((name) => hosts.has(name) || hosts.set(name, newHost(name, true, now)));
       return;
     case 'play-started':
       // A batch begins only when all before it has settled.
@@ -146,7 +147,7 @@ export function advance(progress: RunProgress, event: RunEvent, now: number): vo
       host.note = event.reason;
       return;
     case 'check-done': {
-      const from = hosts.get(event.result.from);
+      const from = hosts.get(hostOf(event.result.from));
       if (from?.standing !== 'running') return;
       // The checks of the probe come with its answer: the host has been read.
       if (from.phase === 'probe') settle(from);

@@ -1,7 +1,7 @@
 import type { Emit, RunEvent } from '../model/event.ts';
 import type { HostReport } from '../model/report.ts';
 import type { ResourceChange } from '../model/resource.ts';
-import { lockoutOf, sentencesOf, SIGNS, titleOf, withoutName } from './change-sentences.ts';
+import { forewarningsOf, sentencesOf, SIGNS, titleOf, withoutName } from './change-sentences.ts';
 import { checkSection, checksOf } from './checks.ts';
 import type { Colours } from './colour.ts';
 import { unifiedDiff } from './diff.ts';
@@ -50,9 +50,9 @@ function changeLines(change: ResourceChange, { diff, colours }: SummaryOptions, 
   return [
     ...lines,
     ...sharedBeginnings(below, width),
-    ...(change.lockout === undefined
-      ? []
-      : wrap(lockoutOf(change.lockout), width, `${MARGIN}! `, BELOW).map((line) => colours.red(line))),
+    ...forewarningsOf(change).flatMap((text) =>
+      wrap(text, width, `${MARGIN}! `, BELOW).map((line) => colours.red(line)),
+    ),
     // Lines of a file stay whole: they are there to be read exactly, and copied.
     ...(diff ? unifiedDiff(change, colours).map((line) => BELOW + line) : []),
   ];
@@ -86,20 +86,25 @@ export function changeSection(
 export function summaryReporter(options: SummaryOptions): Emit {
   const plans = new Map<string, ResourceChange[]>();
   let check = false;
+  let prove = false;
   const finished = (hosts: readonly HostReport[]): void => {
     const { colours, verbosity, width, out } = options;
-    const checks = checkSection(checksOf(hosts), { width: width(), all: verbosity >= 1, check, colours });
+    const all = verbosity >= 1;
+    const baselineOnly = check && !prove;
+    const checks = checkSection(checksOf(hosts), { width: width(), all, check: baselineOnly, colours });
     const sections = [
       ...changeSection(plans, options),
       ...(checks.length > 0 ? [...checks, ''] : []),
       ...(check ? [toMake(hosts), ''] : []),
-      ...recapSection(hosts, { check, all: verbosity >= 1, colours }),
+      ...recapSection(hosts, { check: baselineOnly, all, colours }),
     ];
     sections.forEach(out);
   };
   return (event: RunEvent) => {
-    if (event.type === 'run-started') check = event.check;
-    else if (event.type === 'host-planned')
+    if (event.type === 'run-started') {
+      check = event.check;
+      prove = event.prove ?? false;
+    } else if (event.type === 'host-planned')
       plans.set(event.host, [...(plans.get(event.host) ?? []), ...event.changes]);
     else if (event.type === 'run-finished') finished(event.hosts);
   };

@@ -3,10 +3,12 @@ import { addressOf, contains, networkOf } from '../model/ipv4.ts';
 import type { Facts, Fields, FieldValue, ProbeOutput, Resource, ResourceChange } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
+import { addressSaving } from './address-saving.ts';
+import type { Saving } from './address-saving.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS, listDifference } from './describe.ts';
 import { parseNic, readNic, wasRead } from './nic-manager.ts';
-import type { NicReading, Saving } from './nic-manager.ts';
+import type { NicReading } from './nic-manager.ts';
 
 export interface SecondaryAddressesProps {
   readonly nic: string;
@@ -177,6 +179,8 @@ const addressesOfNic = defineResource<Placed, AddressState>({
     ];
     return `${nic}: ${parts.join('; ')}`;
   },
+  cuts: ({ before, after }, { nic }) =>
+    listDifference(before, after).extra.map((block) => `address ${addressOf(block)} of ${nic}`),
   text: (_output, props) =>
     'refused' in props.saving
       ? { path: '', before: null, after: null }
@@ -189,7 +193,7 @@ const addressesOfNic = defineResource<Placed, AddressState>({
 
 const place = (props: SecondaryAddressesProps, { stdout }: ProbeOutput): Placed => {
   const reading = parseNic(stdout, props.nic);
-  const saving = reading?.saving(targetsOf(props)) ?? {
+  const saving = (reading && addressSaving(props.nic, reading, targetsOf(props))) ?? {
     file: `/etc/systemd/network/10-${props.nic}.network.d/provision-${props.nic}.conf`,
     format: 'networkd' as const,
     text: null,

@@ -13,6 +13,7 @@ import type {
   Resource,
   ResourceChange,
   State,
+  Surroundings,
   Transition,
 } from '../model/resource.ts';
 import { describeDifference } from './describe.ts';
@@ -49,6 +50,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly parse: (output: ProbeOutput, props: Props) => S;
   /** The way from one state to the other; with its ends swapped it is the way back. */
   readonly transition: (ends: Ends<S>, props: Props) => Transition;
+  /** Fields that go without saying where the whole thing is made or removed: a new file's owner. */
+  readonly details?: readonly string[];
   readonly sentence?: (difference: FieldDifference, props: Props) => string | undefined;
   /** The file behind the resource as it is and as it should be. */
   readonly text?: (output: ProbeOutput, props: Props, facts: Facts) => FileText;
@@ -64,6 +67,12 @@ export interface ResourceDefinition<Props, S extends State> {
    * that names the rule or zone. Null = it would not, or nobody can tell.
    */
   readonly lockout?: (to: S, facts: Facts, props: Props, around: ForecastInput) => string | null;
+  /** What others lose by this way, in a sentence that names each; null = nothing. */
+  readonly destroys?: (ends: Ends<S>, props: Props, around: Surroundings) => string | null;
+  /** Nobody can tell now what the host has: `parse` shows what is declared, and there is nothing to keep or to return from. */
+  readonly unseen?: (output: ProbeOutput) => boolean;
+  /** What works now and not after this difference of the live state is gone, as noun phrases: "DNAT A:80/tcp to B". */
+  readonly cuts?: (difference: FieldDifference, props: Props) => readonly string[];
   readonly phase?: 'package' | 'main';
   /**
    * Its props may hold secrets, but for what its name and its probe are made of: everything else gets their values. Its
@@ -117,12 +126,22 @@ export function defineResource<Props, S extends State>(
     // Only when it is planned: what is secret is read after everything is compiled.
     const open = (): Props => (secrets.length > 0 ? openSecrets(given) : given);
     /** The way from what the host has to a state, with the file that belongs to that. */
-    const way = (from: S, to: S, text: FileText | undefined, props: Props): ResourceChange | null => {
-      const differing = differences(from, to);
-      if (differing.length === 0) return null;
-      const hidden = definition.hidden?.({ from, to }, props) ?? [];
+    const way = (
+      from: S,
+      to: S,
+      text: FileText | undefined,
+      props: Props,
+      around: Surroundings,
+    ): ResourceChange | null => {
       const action = actionOf(from, to);
-      const changes = differing.map(({ before, after, ...rest }) => {
+      const all = differences(from, to);
+      const told = all.filter(({ field }) => action === 'update' || !definition.details?.includes(field));
+      const found = told.length > 0 ? told : all;
+      if (found.length === 0) return null;
+      const hidden = definition.hidden?.({ from, to }, props) ?? [];
+      const live = found.filter(({ layer }) => layer === 'live');
+      const cuts = live.flatMap((difference) => definition.cuts?.(difference, props) ?? []).map(masked);
+      const changes = found.map(({ before, after, ...rest }) => {
         const hide = hidden.includes(rest.field);
         const difference = { ...rest, before: shownValue(before, hide), after: shownValue(after, hide) };
         const sentence = definition.sentence?.(difference, props) ?? describeDifference(id, difference);
@@ -130,14 +149,18 @@ export function defineResource<Props, S extends State>(
       });
       const secret =
         hidden.length > 0 ? { hidden: true as const, before: text?.before == null ? null : MASK } : {};
+      const ends = { from, to, text: text?.after ?? null };
+      const destroys = definition.destroys?.(ends, props, around) ?? null;
       return {
         resource: id,
         phase,
         kind,
         changes,
-        apply: definition.transition({ from, to, text: text?.after ?? null }, props),
+        apply: definition.transition(ends, props),
         revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
         ...(text && text.before !== text.after ? { text: { ...text, ...secret } } : {}),
+        ...(destroys === null ? {} : { destroys: masked(destroys) }),
+        ...(cuts.length > 0 ? { cuts } : {}),
       };
     };
     return {
@@ -149,30 +172,29 @@ export function defineResource<Props, S extends State>(
       phase,
       ...(secrets.length > 0 ? { secrets } : {}),
       ...(warnings ? { warnings: (output: ProbeOutput) => warnings(output, given) } : {}),
-      plan(output, facts, { others = [] } = {}) {
+      plan(output, facts, around = {}) {
+        const { others = [] } = around;
         const props = open();
         const to = definition.desired(props, facts);
-        const change = way(
-          definition.parse(output, props),
-          to,
-          definition.text?.(output, props, facts),
-          props,
-        );
+        const text = definition.text?.(output, props, facts);
+        const change = way(definition.parse(output, props), to, text, props, around);
         const lockout = change && definition.lockout?.(to, facts, props, { output, others });
         return lockout ? { ...change, lockout } : change;
       },
-      planBack(output, facts, baseline) {
+      planBack(output, facts, baseline, around = {}) {
+        if (definition.unseen?.(output)) return null;
         const now = definition.parse(output, given);
         const before = baseline.state as S;
         const to = definition.recoverable?.(before, now, baseline.text) ?? before;
         // What it was before holds none of the secrets that are declared: they need not be had.
         const text = definition.text?.(output, given, facts);
-        const change = way(now, to, text && { ...text, after: baseline.text }, given);
+        const change = way(now, to, text && { ...text, after: baseline.text }, given, around);
         // That text is not of our making either.
         const hidden = change?.text?.hidden ? { text: { ...change.text, after: MASK } } : {};
         return change && { ...change, ...hidden, baseline };
       },
-      baseline(output, facts): Baseline {
+      baseline(output, facts): Baseline | null {
+        if (definition.unseen?.(output)) return null;
         const props = open();
         const state = definition.parse(output, props);
         const text = definition.text?.(output, props, facts)?.before ?? null;

@@ -4,6 +4,8 @@ import { defineResource } from './define.ts';
 import { listDifference } from './describe.ts';
 
 export interface DockerForwardProps {
+  /** Another set beside that of a gateway, by its name in letters; left out = the gateway's. */
+  readonly set?: string;
   /** CIDRs that may go out through this host; null = nothing of ours is wanted. */
   readonly sources: readonly string[] | null;
   /** Addresses that DNAT leads to. */
@@ -12,6 +14,8 @@ export interface DockerForwardProps {
 
 /** Not PROVISION-…: chains of that name belong to the rules, whose loader takes away what its file does not have. */
 export const DOCKER_CHAIN = 'PROVISION_DOCKER';
+const chainOf = ({ set }: Pick<DockerForwardProps, 'set'>): string =>
+  set === undefined ? DOCKER_CHAIN : `${DOCKER_CHAIN}_${set.toUpperCase()}`;
 const USER_CHAIN = 'DOCKER-USER';
 
 interface DockerForwardState {
@@ -36,7 +40,7 @@ const acceptedRules = (sources: readonly string[], backends: readonly string[]):
   ].toSorted();
 
 /**
- * Loads the rules of standard input (`-A …`) into our chain, whole, and leads DOCKER-USER there: just before the RETURN
+ * Loads the rules of standard input (`-A …`) into the chain $1, whole, and leads DOCKER-USER there: just before the RETURN
  * that Docker puts last, so that what people wrote there decides first, as it does without Docker's DROP. Docker makes
  * its chains again some time after firewalld was reloaded: waits for them, 5 seconds at most.
  */
@@ -49,23 +53,26 @@ let_through() {
     sleep 0.1
   done
   has=$(iptables -w 10 -S ${USER_CHAIN} | grep '^-A') || has=
-  case $has in
-    *' -j ${DOCKER_CHAIN}'*) jump= ;;
-    *'-A ${USER_CHAIN} -j RETURN') jump="-I ${USER_CHAIN} $(printf '%s\\n' "$has" | wc -l) -j ${DOCKER_CHAIN}" ;;
-    *) jump='-A ${USER_CHAIN} -j ${DOCKER_CHAIN}' ;;
-  esac
-  { printf '*filter\\n:${DOCKER_CHAIN} - [0:0]\\n'; cat; printf '%s\\nCOMMIT\\n' "$jump"; } | iptables-restore --noflush -w 10
+  if printf '%s\\n' "$has" | grep -qxF -e "-A ${USER_CHAIN} -j $1"; then jump=; else
+    case $has in
+      *'-A ${USER_CHAIN} -j RETURN') jump="-I ${USER_CHAIN} $(printf '%s\\n' "$has" | wc -l) -j $1" ;;
+      *) jump="-A ${USER_CHAIN} -j $1" ;;
+    esac
+  fi
+  { printf '*filter\\n:%s - [0:0]\\n' "$1"; cat; printf '%s\\nCOMMIT\\n' "$jump"; } | iptables-restore --noflush -w 10
 }`;
 
 /** Shell text around a reload of firewalld, which deletes all rules of iptables: ours are put back after it. */
 export const keepThrough = (reload: string): string => `${LET_THROUGH.trim()}
-past_docker=$(iptables-save -t filter 2>/dev/null | grep '^-A ${DOCKER_CHAIN} ') || past_docker=
+past_docker=$(iptables-save -t filter 2>/dev/null | grep -E '^-A ${DOCKER_CHAIN}(_[A-Z]+)? ') || past_docker=
 ${reload}
-[ -z "$past_docker" ] || printf '%s\\n' "$past_docker" | let_through`;
+for chain in $(printf '%s\\n' "$past_docker" | cut -d ' ' -f 2 | sort -u); do
+  printf '%s\\n' "$past_docker" | grep -e "^-A $chain " | let_through "$chain"
+done`;
 
-const TAKE_AWAY = `command -v iptables >/dev/null || exit 0
-while iptables -w 10 -D ${USER_CHAIN} -j ${DOCKER_CHAIN} 2>/dev/null; do :; done
-! iptables -w 10 -F ${DOCKER_CHAIN} 2>/dev/null || iptables -w 10 -X ${DOCKER_CHAIN}`;
+const takeAway = (chain: string): string => `command -v iptables >/dev/null || exit 0
+while iptables -w 10 -D ${USER_CHAIN} -j ${chain} 2>/dev/null; do :; done
+! iptables -w 10 -F ${chain} 2>/dev/null || iptables -w 10 -X ${chain}`;
 
 /** dockerd sets it where it had to switch forwarding on itself, and nothing but a rule of iptables goes past it. */
 const drops = ({ stdout }: ProbeOutput): boolean => /^:FORWARD DROP /m.test(stdout);
@@ -79,11 +86,12 @@ function inWords(rule: string): string {
   return flag === 's' ? address : rule;
 }
 
-function describe({ field, before, after }: FieldDifference): string {
+function describe({ field, before, after }: FieldDifference, props: DockerForwardProps): string {
+  const own = chainOf(props);
   if (field !== 'accepted')
     return after === true
-      ? `Docker drops what is forwarded: ${USER_CHAIN} does not lead to ${DOCKER_CHAIN} live`
-      : `chain ${DOCKER_CHAIN} should not exist: Docker drops nothing that it lets through`;
+      ? `Docker drops what is forwarded: ${USER_CHAIN} does not lead to ${own} live`
+      : `chain ${own} should not exist: Docker drops nothing that it lets through`;
   const { extra, missing } = listDifference(before, after);
   const named = (rules: FieldValue & readonly string[]): string => rules.map(inWords).join(', ');
   return [
@@ -98,27 +106,28 @@ function describe({ field, before, after }: FieldDifference): string {
 
 const chain = defineResource<DockerForwardProps, DockerForwardState>({
   kind: 'docker-forward',
-  name: () => 'FORWARD',
+  name: ({ set }) => (set === undefined ? 'FORWARD' : `FORWARD-${set}`),
   desired: ({ sources, backends }) => ({
     live: sources === null ? null : { jump: true, accepted: acceptedRules(sources, backends) },
   }),
-  probe: () =>
-    `iptables-save -t filter 2>/dev/null | grep -e '^:FORWARD ' -e '^-A FORWARD -j ${USER_CHAIN}$' -e '^-A ${USER_CHAIN} -j ${DOCKER_CHAIN}$' -e '^:${DOCKER_CHAIN} ' -e '^-A ${DOCKER_CHAIN} ' || true`,
-  parse: ({ stdout }) => {
+  probe: (props) =>
+    `iptables-save -t filter 2>/dev/null | grep -e '^:FORWARD ' -e '^-A FORWARD -j ${USER_CHAIN}$' -e '^-A ${USER_CHAIN} -j ${chainOf(props)}$' -e '^:${chainOf(props)} ' -e '^-A ${chainOf(props)} ' || true`,
+  parse: ({ stdout }, props) => {
     const lines = stdout.split('\n');
-    const own = `-A ${DOCKER_CHAIN} `;
+    const own = `-A ${chainOf(props)} `;
     const accepted = lines.filter((line) => line.startsWith(own)).map((line) => line.slice(own.length));
-    const there = lines.some((line) => line.startsWith(`:${DOCKER_CHAIN} `));
-    const jump = lines.includes(`-A ${USER_CHAIN} -j ${DOCKER_CHAIN}`);
+    const there = lines.some((line) => line.startsWith(`:${chainOf(props)} `));
+    const jump = lines.includes(`-A ${USER_CHAIN} -j ${chainOf(props)}`);
     return { live: there ? { jump, accepted: accepted.toSorted() } : null };
   },
-  transition: ({ to }) => {
-    if (to.live === null) return { steps: [TAKE_AWAY] };
-    const lines = to.live.accepted.map((rule) => `-A ${DOCKER_CHAIN} ${rule}\n`).join('');
+  transition: ({ to }, props) => {
+    const own = chainOf(props);
+    if (to.live === null) return { steps: [takeAway(own)] };
+    const lines = to.live.accepted.map((rule) => `-A ${own} ${rule}\n`).join('');
     return {
       steps: [
-        `${LET_THROUGH.trim()}\n${sh`printf %s ${lines} | let_through`}`,
-        ...(to.live.jump ? [] : [`iptables -w 10 -D ${USER_CHAIN} -j ${DOCKER_CHAIN}`]),
+        `${LET_THROUGH.trim()}\n${sh`printf %s ${lines} | let_through ${own}`}`,
+        ...(to.live.jump ? [] : [`iptables -w 10 -D ${USER_CHAIN} -j ${own}`]),
       ],
     };
   },
@@ -131,7 +140,10 @@ const chain = defineResource<DockerForwardProps, DockerForwardState>({
  * drop-in of sysctl.d(5) Docker finds it on at the next boot, and sets no DROP.
  */
 export function dockerForward(props: DockerForwardProps): Resource {
-  const [wanted, nothing] = [chain(props), chain(NONE_NEEDED)];
+  const [wanted, nothing] = [
+    chain(props),
+    chain({ ...NONE_NEEDED, ...(props.set ? { set: props.set } : {}) }),
+  ];
   const plan: Resource['plan'] = (output, facts) => {
     if (drops(output) && !hasUserChain(output)) return null;
     return (drops(output) ? wanted : nothing).plan(output, facts);

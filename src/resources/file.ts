@@ -97,6 +97,7 @@ const wholeFile = defineResource<WholeFileProps, FileState>({
       ...also,
     };
   },
+  details: ['mode', 'owner', 'group'],
   sentence: ({ field, layer, before, after }, { path }) => {
     if (field === 'link') return `${path} is a symbolic link to ${String(before)}`;
     if (field !== 'content') return undefined;

@@ -1,4 +1,4 @@
-import type { ProbeOutput, Resource } from '../model/resource.ts';
+import type { Fields, ProbeOutput, Resource } from '../model/resource.ts';
 import { zoneFromXml } from './firewalld-xml.ts';
 
 const HEAD = '== ';
@@ -8,13 +8,13 @@ const ZONE_FILES = `for f in /etc/firewalld/zones/*.xml; do
   if [ -f "$f" ]; then printf '${HEAD}%s\\n' "$f"; cat "$f"; echo; fi
 done`;
 
-/** Names of zones whose whole traffic is masqueraded; a file that cannot be parsed says nothing. */
-function masquerading(stdout: string): string[] {
+/** Zones by name as their files say; a file that cannot be parsed says nothing. */
+function zones(stdout: string): { name: string; fields: Fields }[] {
   return stdout.split(`\n${HEAD}`).flatMap((part) => {
     const [path = '', ...lines] = part.split('\n');
     const name = /([^/]+)\.xml$/.exec(path)?.[1];
     try {
-      return name !== undefined && zoneFromXml(lines.join('\n'))['masquerade'] === true ? [name] : [];
+      return name === undefined ? [] : [{ name, fields: zoneFromXml(lines.join('\n')) }];
     } catch {
       return [];
     }
@@ -22,8 +22,30 @@ function masquerading(stdout: string): string[] {
 }
 
 /**
- * Warns of zones that masquerade whatever leaves by them: what rules of ours leave untranslated on purpose, or give no
- * way out, such a zone may still translate. Changes nothing. Zones that are declared are owned whole, and not looked at.
+ * `<forward/>` stands in every zone that firewall-cmd has written since firewalld 1.0; it matters where the file names
+ * interfaces (firewalld.zone(5)): without them the chain that it fills stays empty.
+ */
+const forwards = ({ forward, interfaces }: Fields): boolean =>
+  forward === true && Array.isArray(interfaces) && interfaces.length > 0;
+
+function sentences(name: string, fields: Fields): string[] {
+  return [
+    ...(fields['masquerade'] === true
+      ? [
+          `zone ${name} of firewalld masquerades everything that leaves by it, whatever nat says: hosts that nat gives no way out may have one`,
+        ]
+      : []),
+    ...(forwards(fields)
+      ? [
+          `zone ${name} of firewalld forwards everything between its interfaces (<forward/>), whatever nat says: what nat does not translate must be dropped on its way out`,
+        ]
+      : []),
+  ];
+}
+
+/**
+ * Warns of zones that masquerade or forward whatever leaves by them: what rules of ours leave untranslated on purpose, or give no
+ * way out, such a zone may still translate or let pass. Changes nothing. Zones that are declared are owned whole, and not looked at.
  */
 export function blanketZones(declared: readonly string[]): Resource {
   return {
@@ -36,11 +58,8 @@ export function blanketZones(declared: readonly string[]): Resource {
     planBack: () => null,
     baseline: () => null,
     warnings: ({ stdout }: ProbeOutput) =>
-      masquerading(`\n${stdout}`)
-        .filter((name) => !declared.includes(name))
-        .map(
-          (name) =>
-            `zone ${name} of firewalld masquerades everything that leaves by it, whatever nat says: hosts that nat gives no way out may have one`,
-        ),
+      zones(`\n${stdout}`)
+        .filter(({ name }) => !declared.includes(name))
+        .flatMap(({ name, fields }) => sentences(name, fields)),
   };
 }

@@ -24,6 +24,9 @@ export const readLive = (kind: 'zone' | 'policy', name: string): string =>
     `"$(sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null)"`,
   ].join(' ');
 
+/** Shell text that prints firewalld's version as JSON on a line of its own, or nothing where it does not run. */
+export const readVersion = `busctl --auto-start=no --timeout=10 --json=short get-property ${NAME} ${PATH} ${NAME} version 2>/dev/null || true`;
+
 /** The words of that line; tabs inside are escaped by JSON. */
 const liveWords = ({ stdout }: ProbeOutput): string[] => (stdout.split('\n', 1)[0] ?? '').split('\t');
 
@@ -50,6 +53,12 @@ type Setting = { readonly data: unknown };
 
 const lists = (value: unknown): string[] => (Array.isArray(value) ? value.map(String).toSorted() : []);
 
+/** Rich rules in the words of firewalld 1 and later: 0.9 (Debian 11) writes a destination's NOT in small letters. */
+const richRules = (value: unknown): string[] =>
+  lists(value)
+    .map((rule) => rule.replace(/( destination) not (address=)/, '$1 NOT $2'))
+    .toSorted();
+
 const tuples = (value: unknown, print: (parts: readonly string[]) => string): string[] =>
   Array.isArray(value)
     ? value.map((parts: unknown) => print(Array.isArray(parts) ? parts.map(String) : [])).toSorted()
@@ -69,7 +78,7 @@ const READERS: Readonly<Record<string, (value: unknown) => FieldValue>> = {
   icmp_blocks: lists,
   masquerade: (value) => value === true,
   forward_ports: (value) => tuples(value, forwardPort),
-  rules: lists,
+  rules: richRules,
   forward: (value) => value === true,
   icmp_block_inversion: (value) => value === true,
   interfaces: lists,

@@ -47,3 +47,14 @@ export function describeFirewalld(kind: string, name: string, difference: FieldD
   }
   return describeDifference(`${kind} ${name}:`, difference);
 }
+
+/** What a zone or policy lets in, through or out now and will not any more. */
+export function cutsOfFirewalld(
+  kind: string,
+  name: string,
+  { field, before, after }: FieldDifference,
+): string[] {
+  const words = ITEM_WORDS[field];
+  if (!words) return [];
+  return listDifference(before, after).extra.map((item) => `${words(item)} (${kind} ${name})`);
+}

@@ -6,7 +6,7 @@ import { defineResource } from './define.ts';
 import { keepThrough } from './docker-forward.ts';
 import { readLive, runtimeFields, runtimeLine } from './firewalld-dbus.ts';
 import { policyLockout, zoneLockout } from './firewalld-lockout.ts';
-import { describeFirewalld } from './firewalld-words.ts';
+import { cutsOfFirewalld, describeFirewalld } from './firewalld-words.ts';
 import { policyFromXml, zoneFromXml } from './firewalld-xml.ts';
 
 export interface FirewalldProps {
@@ -116,6 +116,7 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
       return { live, saved: before.saved };
     },
     sentence: (difference: FieldDifference, { name }) => describeFirewalld(kind, name, difference),
+    cuts: (difference, { name }) => cutsOfFirewalld(kind, name, difference),
     lockout: (to, facts, props, around) => LOCKOUT[kind](to.saved, facts, props, around),
     text: (output, { name, xml }, facts) => ({
       path: firewalldFile(kind, name),

@@ -1,24 +1,33 @@
-import { parseReadFile, readFile } from '../shell/write-file.ts';
+import { readFile } from '../shell/write-file.ts';
 import { sh } from '../shell/quote.ts';
 
-/** Where further addresses of a NIC are saved, or why they cannot be. */
-export type Saving =
-  | { readonly file: string; readonly format: 'networkd' | 'ifupdown'; readonly text: string | null }
-  | { readonly refused: string; readonly hint: string };
+/** What configures a NIC. */
+export type NicManager =
+  /** `network` is the name of its .network file, to which drop-ins belong. */
+  | { readonly by: 'systemd-networkd'; readonly network: string }
+  /** `reads` = /etc/network/interfaces reads interfaces.d; `cloudInit` = cloud-init writes there. */
+  | { readonly by: 'ifupdown'; readonly reads: boolean; readonly cloudInit: boolean }
+  /** Tools that write the .network file of networkd themselves: a drop-in of ours would hang on what they rewrite. */
+  | { readonly by: 'netplan' | 'cloud-init' | 'amazon-ec2-net-utils'; readonly file: string }
+  /** One .network file for several NICs: what is for one of them has no place. */
+  | { readonly by: 'shared'; readonly file: string }
+  | { readonly by: 'NetworkManager' }
+  | { readonly by: 'unknown' };
 
 /** What a host says of one NIC. */
 export interface NicReading {
   readonly mac: string;
   /** `a.b.c.d/nn` in the kernel's order. */
   readonly addresses: readonly { readonly block: string; readonly behindAnother: boolean }[];
-  /** One argument: the addresses that are wanted, for the advice in a refusal. */
-  readonly saving: (wanted: readonly string[]) => Saving;
+  readonly manager: NicManager;
+  /** What was read of the file of ours in the format of its manager (`parseReadFile`). */
+  readonly part: (name: 'drop-in' | 'stanza') => string;
 }
 
-// Two NICs may share one .network file: the drop-in's own name is not enough to keep them apart.
-const dropInName = (nic: string): string => `provision-${nic}.conf`;
-// source-directory of interfaces(5) reads only names of letters, digits, "_" and "-".
-const stanzaFile = (nic: string): string =>
+/** Two NICs may share one .network file: the directory alone would not keep them apart. */
+export const dropInName = (nic: string): string => `provision-${nic}.conf`;
+/** source-directory of interfaces(5) reads only names of letters, digits, "_" and "-". */
+export const stanzaFile = (nic: string): string =>
   `/etc/network/interfaces.d/provision-${nic.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`;
 
 /**
@@ -73,9 +82,6 @@ function networkFiles(text: string): Map<string, string> {
   return new Map([...value('NETWORK_FILE')].filter(([number]) => states.get(number) !== 'unmanaged'));
 }
 
-const list = (wanted: readonly string[]): string => wanted.join(',');
-
-/** Tools that write the .network file of networkd themselves: a drop-in of ours would hang on what they rewrite. */
 function renderer(file: string, header: string): 'netplan' | 'cloud-init' | 'amazon-ec2-net-utils' | null {
   const said = `${file}\n${header}`;
   if (said.includes('netplan')) return 'netplan';
@@ -83,31 +89,9 @@ function renderer(file: string, header: string): 'netplan' | 'cloud-init' | 'ama
   return /ec2-net-utils|policy-routes/.test(said) ? 'amazon-ec2-net-utils' : null;
 }
 
-const refusals = {
-  netplan: (nic: string, wanted: readonly string[]) => ({
-    refused: 'netplan',
-    hint: `On the host: netplan set --origin-hint 90-${nic}-addresses ethernets.${nic}.addresses=[${list(wanted)}] && netplan apply`,
-  }),
-  'cloud-init': (nic: string, wanted: readonly string[]) => ({
-    refused: 'cloud-init',
-    hint: `Write "network: {config: disabled}" into /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg, add ${list(wanted)} to the configuration of ${nic} that it left, and reboot.`,
-  }),
-  'amazon-ec2-net-utils': (nic: string, wanted: readonly string[]) => ({
-    refused: 'amazon-ec2-net-utils',
-    hint: `Assign ${list(wanted)} to the interface in EC2 (aws ec2 assign-private-ip-addresses): it adds them to ${nic} by itself.`,
-  }),
-  NetworkManager: (nic: string, wanted: readonly string[]) => ({
-    refused: 'NetworkManager',
-    hint: `On the host: nmcli connection modify "$(nmcli -g GENERAL.CONNECTION device show ${nic})" +ipv4.addresses ${list(wanted)} && nmcli device reapply ${nic}`,
-  }),
-};
-
-function savingOf(nic: string, part: (name: string) => string, number: string) {
-  const files = networkFiles(part('networkd'));
-  const file = files.get(number);
-  const interfaces = part('interfaces');
-  // interfaces(5); ifstate: what is up now.
-  const byIfupdown = interfaces.split('\n').some((line) => {
+/** Is a NIC configured in what ifupdown reads (interfaces(5)), or up by it now (ifstate)? */
+const byIfupdown = (nic: string, interfaces: string): boolean =>
+  interfaces.split('\n').some((line) => {
     // grep -H puts the file in front.
     const [word, name, family] = line
       .replace(/^\/[^:]*:/, '')
@@ -115,36 +99,23 @@ function savingOf(nic: string, part: (name: string) => string, number: string) {
       .split(/\s+/);
     return line === `${nic}=${nic}` || (word === 'iface' && name === nic && family === 'inet');
   });
-  return (wanted: readonly string[]): Saving => {
-    if (file !== undefined) {
-      const by = renderer(file, part('header'));
-      if (by !== null) return refusals[by](nic, wanted);
-      if ([...files.values()].filter((other) => other === file).length > 1)
-        return {
-          refused: `a file that is for other interfaces too, ${file}`,
-          hint: `Give ${nic} a .network file of its own whose name comes first (systemd.network(5)), then: networkctl reload`,
-        };
-      return {
-        file: `/etc/systemd/network/${file.slice(file.lastIndexOf('/') + 1)}.d/${dropInName(nic)}`,
-        format: 'networkd',
-        text: parseReadFile(part('drop-in')),
-      };
-    }
-    if (/^(managed=true|connection-uuid=)/m.test(part('NetworkManager')))
-      return refusals.NetworkManager(nic, wanted);
-    if (byIfupdown) {
-      if (/interfaces\.d\/[^:]*cloud-init[^:]*:/.test(interfaces)) return refusals['cloud-init'](nic, wanted);
-      if (!/^[ \t]*source(-directory)?[ \t]+(\/etc\/network\/)?interfaces\.d\b/m.test(interfaces))
-        return {
-          refused: '/etc/network/interfaces, which reads no other files',
-          hint: 'Add the line "source /etc/network/interfaces.d/*" to /etc/network/interfaces.',
-        };
-      return { file: stanzaFile(nic), format: 'ifupdown', text: parseReadFile(part('stanza')) };
-    }
-    return {
-      refused: 'something that provision does not know',
-      hint: `Add ${list(wanted)} to ${nic} by what configures it, or let systemd-networkd or ifupdown do it.`,
-    };
+
+function managerOf(nic: string, part: (name: string) => string, number: string): NicManager {
+  const files = networkFiles(part('networkd'));
+  const file = files.get(number);
+  if (file !== undefined) {
+    const by = renderer(file, part('header'));
+    if (by !== null) return { by, file };
+    if ([...files.values()].filter((other) => other === file).length > 1) return { by: 'shared', file };
+    return { by: 'systemd-networkd', network: file.slice(file.lastIndexOf('/') + 1) };
+  }
+  if (/^(managed=true|connection-uuid=)/m.test(part('NetworkManager'))) return { by: 'NetworkManager' };
+  const interfaces = part('interfaces');
+  if (!byIfupdown(nic, interfaces)) return { by: 'unknown' };
+  return {
+    by: 'ifupdown',
+    reads: /^[ \t]*source(-directory)?[ \t]+(\/etc\/network\/)?interfaces\.d\b/m.test(interfaces),
+    cloudInit: /interfaces\.d\/[^:]*cloud-init[^:]*:/.test(interfaces),
   };
 }
 
@@ -166,6 +137,7 @@ export function parseNic(stdout: string, nic: string): NicReading | null {
         { block: block.includes('/') ? block : `${block}/32`, behindAnother: / secondary /.test(line) },
       ];
     }),
-    saving: savingOf(nic, (name) => parts.get(name) ?? '', number),
+    manager: managerOf(nic, (name) => parts.get(name) ?? '', number),
+    part: (name) => parts.get(name) ?? '',
   };
 }

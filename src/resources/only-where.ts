@@ -13,7 +13,7 @@ export const onlyWhere = (condition: string, resource: Resource): Resource => ({
   declared: resource.declared === null ? null : `${condition}\n${resource.declared}`,
   probe: `if ! { ${condition}; }; then echo '${ELSEWHERE}'; exit 0; fi\n${resource.probe}`,
   plan: (output, facts, around) => (isElsewhere(output) ? null : resource.plan(output, facts, around)),
-  planBack: (output, facts, baseline) =>
-    isElsewhere(output) ? null : resource.planBack(output, facts, baseline),
+  planBack: (output, facts, baseline, around) =>
+    isElsewhere(output) ? null : resource.planBack(output, facts, baseline, around),
   baseline: (output, facts) => (isElsewhere(output) ? null : resource.baseline(output, facts)),
 });

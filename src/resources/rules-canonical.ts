@@ -1,5 +1,5 @@
 import type { Fields } from '../model/resource.ts';
-import { CHAIN } from './rules-shell.ts';
+import { chainOf } from './rules-shell.ts';
 import type { Backend } from './rules-shell.ts';
 
 /** Elements of a set as nft lists them, in an order of our own: the kernel's depends on its hash. */
@@ -92,19 +92,27 @@ export interface Translated {
   readonly target: string;
 }
 
+/** `dnat_port` is what earlier versions loaded. */
 const DNAT_MAPS = ['dnat_port', 'dnat_range', 'dnat_any'];
+const DNAT_PROTOCOLS: Readonly<Record<string, string>> = { dnat_tcp: 'tcp', dnat_udp: 'udp' };
 
 /** An element of a DNAT map of ours, taken apart; null for anything else. */
 function fromElement(field: string, element: string): Translated | null {
-  if (!DNAT_MAPS.includes(field)) return null;
   const [key = '', value = ''] = element.split(' : ');
+  const target = value.replace(' . ', ':');
+  const own = DNAT_PROTOCOLS[field];
+  if (own !== undefined) {
+    const [address = '', ports = ''] = key.split(' . ');
+    return { address, protocol: own, ports, target };
+  }
+  if (!DNAT_MAPS.includes(field)) return null;
   const [address = '', protocol = '', ports = ''] = key.split(' . ');
-  return { address, protocol, ports, target: value.replace(' . ', ':') };
+  return { address, protocol, ports, target };
 }
 
 /** A rule of the chain PROVISION-DNAT, taken apart; null for anything else. */
 function fromRule(field: string, rule: string): Translated | null {
-  if (field !== `nat ${CHAIN}DNAT`) return null;
+  if (field !== `nat ${chainOf('nat')}DNAT`) return null;
   const value = (pattern: RegExp): string => pattern.exec(rule)?.[1] ?? '';
   const target = value(/--to-destination (\S+)/);
   if (target === '') return null;

@@ -4,9 +4,37 @@ import { quote, sh } from '../shell/quote.ts';
 export type Backend = 'nftables' | 'iptables';
 export const BACKENDS: readonly Backend[] = ['nftables', 'iptables'];
 
-/** Our table of nft, and what every chain of ours in iptables begins with. */
-export const TABLE = 'provision';
-export const CHAIN = 'PROVISION-';
+/** The first set of rules that there was; the others carry their name in their table and chains. */
+const FIRST = 'nat';
+
+/** The table of nft(8) that holds a set of rules: several sets stand side by side, each loaded by itself. */
+export const tableOf = (name: string): string => (name === FIRST ? 'provision' : `provision_${name}`);
+
+/** What every chain of a set begins with in iptables, where 28 characters are all a name may have. */
+export const chainOf = (name: string): string =>
+  name === FIRST ? 'PROVISION-' : `PROVISION_${name.toUpperCase()}-`;
+
+/**
+ * Chains (and sets) of a rule set that something else on the host fills, as a balancer's health checker does. They are
+ * no drift of the rules, and are loaded together with them.
+ */
+export interface Filled {
+  /** What their names begin with: letters and "-". In iptables it follows `chainOf(name)`. */
+  readonly prefix: string;
+  /** Shell command that prints their content now; its last word is the backend. It must not wait for the lock. */
+  readonly by: string;
+  /** File that whoever fills them locks (flock(2)), from reading what they should hold until it is loaded. */
+  readonly lock: string;
+}
+
+/** A set of rules by its name, and what of it is filled by something else. */
+export interface RuleSet {
+  readonly name: string;
+  readonly filled?: Filled | undefined;
+}
+
+/** What the chains of every set begin with, as a pattern of awk(1). */
+export const ANY_CHAIN = 'PROVISION(_[A-Z0-9]+)?-';
 
 const DIRECTORY = '/etc/provision';
 export const rulesFile = (name: string, backend: Backend): string =>
@@ -23,91 +51,55 @@ export const canonicalFile = (name: string): string => `/var/lib/provision/canon
 export const PREFERS_NFTABLES = 'command -v firewalld >/dev/null || command -v dockerd >/dev/null';
 
 /**
- * Our part of `iptables-save`, one line each as "TABLE LINE" in an order that does not depend on history: chains,
- * rules, then the jumps with the position they stand at. Counters are left out.
+ * The part of a set in `iptables-save`, one line each as "TABLE LINE" in an order that does not depend on history:
+ * chains, rules, then the jumps with the position they stand at among what is not ours. Counters are left out.
  */
-const OWN = String.raw`
+const own = (chain: string): string => String.raw`
 own() {
   awk '
     /^\*/ { table = substr($1, 2) }
-    /^:${CHAIN}/ { printf "%s 0 %s %06d %s %s - [0:0]\n", table, $1, ++n, table, $1 }
-    /^-A ${CHAIN}/ { printf "%s 1 %s %06d %s %s\n", table, $2, ++n, table, $0 }
-    /^-A / && $2 !~ /^${CHAIN}/ {
-      at[table, $2]++
-      if ($0 ~ / -j ${CHAIN}[^ ]*$/) printf "%s 2 %s %06d %s -I %s %d -j %s\n", table, $2, ++n, table, $2, at[table, $2], $NF
+    /^:${chain}/ { printf "%s 0 %s %06d %s %s - [0:0]\n", table, $1, ++n, table, $1 }
+    /^-A ${chain}/ { printf "%s 1 %s %06d %s %s\n", table, $2, ++n, table, $0 }
+    /^-A / && $2 !~ /^${chain}/ {
+      if ($0 ~ / -j ${chain}[^ ]*$/) printf "%s 2 %s %06d %s -I %s %d -j %s\n", table, $2, ++n, table, $2, others[table, $2] + 1, $NF
+      else if ($0 !~ / -j ${ANY_CHAIN}[^ ]*$/) others[table, $2]++
     }' | sort | cut -d " " -f 5-
 }`;
 
-/**
- * Reads a file of iptables-save(8) with our chains (":"), rules ("-A") and jumps ("-I") and loads it: per table one
- * atomic restore that replaces our chains whole, takes away our chains that the file does not have, and puts each
- * jump where the file says, once. Nothing else is mentioned, so nothing else is touched (--noflush).
- */
-const LOAD_IPTABLES = String.raw`
-load_iptables() {
-  { iptables-save; echo '#wanted'; cat; } | awk '
-    /^#wanted$/ { wanted = 1; next }
-    /^\*/ { table = substr($1, 2); next }
-    !wanted && /^:${CHAIN}/ { sub(/^:/, "", $1); old[table] = old[table] " " $1; tables[table] = 1 }
-    !wanted && /^-A / && $2 !~ /^${CHAIN}/ && / -j ${CHAIN}[^ ]*$/ { sub(/^-A/, "-D"); gone[table] = gone[table] $0 "\n"; tables[table] = 1 }
-    wanted && /^:/ { sub(/^:/, "", $1); chain[table] = chain[table] ":" $1 " - [0:0]\n"; has[table, $1] = 1; tables[table] = 1 }
-    wanted && /^-[AI] / { rules[table] = rules[table] $0 "\n" }
-    END {
-      for (table in tables) {
-        printf "*%s\n%s", table, chain[table]
-        count = split(old[table], names, " ")
-        for (i = 1; i <= count; i++) if (!((table, names[i]) in has)) printf ":%s - [0:0]\n", names[i]
-        printf "%s%s", gone[table], rules[table]
-        for (i = 1; i <= count; i++) if (!((table, names[i]) in has)) printf "-X %s\n", names[i]
-        print "COMMIT"
-      }
-    }' | iptables-restore --noflush -w 10
-}`;
+/** Leaves out what is filled by something else, of what \`live\` prints. */
+function withoutFilled({ name, filled }: RuleSet, backend: Backend): string {
+  if (!filled) return 'cat';
+  return backend === 'nftables'
+    ? `awk '/^\t(set|map|chain) ${filled.prefix}/ { out = 1 } !out && NF { print } /^\t}/ { out = 0 }'`
+    : `awk '$2 !~ /^:${chainOf(name)}${filled.prefix}/ && $3 !~ /^${chainOf(name)}${filled.prefix}/'`;
+}
 
-/** At boot and after a change: loads whichever file there is. */
-export const loader = (name: string): string => `#!/bin/sh
-# Written by provision. Loads the rules of provision that lie beside it: at boot, and when they change.
-set -eu
-LC_ALL=C; export LC_ALL
-PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH
-${LOAD_IPTABLES.trim()}
-if [ -e ${rulesFile(name, 'nftables')} ]; then nft -f ${rulesFile(name, 'nftables')}; fi
-if [ -e ${rulesFile(name, 'iptables')} ]; then load_iptables < ${rulesFile(name, 'iptables')}; fi
-`;
-
-const LIVE: Readonly<Record<Backend, string>> = {
-  nftables: `nft -s list table ip ${TABLE} 2>/dev/null`,
-  iptables: 'iptables-save 2>/dev/null | own',
+/** All of a set, but for the elements that packets have added. */
+const live = ({ name, filled }: RuleSet, backend: Backend): string => {
+  if (backend === 'iptables') return 'iptables-save 2>/dev/null | own';
+  const list = `nft -s list table ip ${tableOf(name)} 2>/dev/null`;
+  return filled
+    ? `${list} | awk '/^\t(set|map) ${filled.prefix}/ { filled = 1 } filled && /^\t\telements = / { out = 1 } !out { print } out && /}/ { out = 0 } /^\t}/ { filled = 0 }'`
+    : list;
 };
 
 /** Loads standard input into a network namespace of its own, and prints how the kernel holds it. */
-const SCRATCH: Readonly<Record<Backend, string>> = {
-  nftables: `unshare -n sh -c 'nft -f /dev/stdin && nft -s list table ip ${TABLE}'`,
-  iptables: `{ loaded=$(unshare -n sh -c 'iptables-restore --noflush && iptables-save') && printf '%s\\n' "$loaded" | own; }`,
-};
+const scratch = (name: string, backend: Backend): string =>
+  backend === 'nftables'
+    ? `unshare -n sh -c 'nft -f /dev/stdin && nft -s list table ip ${tableOf(name)}'`
+    : `{ loaded=$(unshare -n sh -c 'iptables-restore --noflush && iptables-save') && printf '%s\\n' "$loaded" | own; }`;
 
 const tool = (backend: Backend): string => (backend === 'nftables' ? 'nft' : 'iptables-restore');
 
-/** Shell text that loads a whole text live, whatever the files say; null = nothing of ours is left. */
-export function setLive(backend: Backend, text: string | null): string {
-  if (backend === 'nftables') {
-    const clear = `table ip ${TABLE}\ndelete table ip ${TABLE}\n`;
-    return text === null
-      ? sh`! command -v nft >/dev/null || printf %s ${clear} | nft -f /dev/stdin`
-      : sh`printf %s ${clear + text} | nft -f /dev/stdin`;
-  }
-  return text === null
-    ? `${LOAD_IPTABLES}\n! command -v iptables-restore >/dev/null || load_iptables </dev/null`
-    : `${LOAD_IPTABLES}\n${sh`printf %s ${text} | load_iptables`}`;
-}
-
 /** Shell text that remembers the canonical form of the file that was just loaded. */
-export const remember = (name: string, backend: Backend): string => {
+export const remember = (set: RuleSet, backend: Backend): string => {
+  const { name } = set;
   const [file, kept] = [rulesFile(name, backend), canonicalFile(name)];
-  return `${OWN}
+  return `${own(chainOf(name))}
 umask 077
 mkdir -p -m 0700 /var/lib/provision /var/lib/provision/canonical
-canonical=$(${SCRATCH[backend]} < ${quote(file)})
+canonical=$(${scratch(name, backend)} < ${quote(file)})
+canonical=$(printf '%s\\n' "$canonical" | ${withoutFilled(set, backend)})
 printf '%s %s\\n' "$(sha256sum < ${quote(file)} | cut -c 1-64)" "$(printf %s "$canonical" | sha256sum | cut -c 1-64)" > ${quote(`${kept}.new`)}
 mv -fT ${quote(`${kept}.new`)} ${quote(kept)}`;
 };
@@ -136,24 +128,26 @@ fi`;
  * or \`states BACKEND\` and then what is saved, live and wanted, each as one line of base64 ("-" = absent).
  */
 export function readRules(
-  name: string,
+  set: RuleSet,
   engine: Backend | 'auto',
   wanted: Readonly<Record<Backend, Wanted | null>>,
 ): string {
+  const { name } = set;
   const of = (backend: Backend): string[] => {
     const { digest = '', text = null } = wanted[backend] ?? {};
     const other = backend === 'nftables' ? 'iptables' : 'nftables';
     return [
       sh`digest=${digest} file=${rulesFile(name, backend)} tool=${tool(backend)} other=${rulesFile(name, other)}`,
       `want() { ${text === null ? ':' : sh`printf %s ${text}`}; }`,
-      `live() { ${LIVE[backend]}; }`,
-      `other_live() { ${LIVE[other]}; }`,
-      `scratch() { ${SCRATCH[backend]}; }`,
+      `live() { ${live(set, backend)}; }`,
+      `other_live() { ${live(set, other)}; }`,
+      `static() { ${withoutFilled(set, backend)}; }`,
+      `scratch() { ${scratch(name, backend)}; }`,
       `asks=${text === null && digest !== '' ? 'yes' : ''}`,
     ];
   };
   return [
-    OWN,
+    own(chainOf(name)),
     `one_line() { if [ -n "$1" ]; then printf '%s\\n' "$1" | base64 | tr -d '\\n'; echo; else echo -; fi; }`,
     sh`engine=${engine}`,
     `[ "$engine" != auto ] || if ${PREFERS_NFTABLES}; then engine=nftables; else engine=iptables; fi`,
@@ -168,7 +162,7 @@ export function readRules(
     sh`{ read -r key canonical < ${canonicalFile(name)}; } 2>/dev/null || key= canonical=`,
     `if [ "$saved" = "$digest" ] && [ ! -e "$other" ]; then
   if [ -z "$digest" ] && [ -z "$live" ]; then echo same; exit 0; fi
-  if [ "$key" = "$digest" ] && [ "$canonical" = "$(printf %s "$live" | sha256sum | cut -c 1-64)" ]; then echo same; exit 0; fi
+  if [ "$key" = "$digest" ] && [ "$canonical" = "$(printf %s "$(printf '%s\\n' "$live" | static)" | sha256sum | cut -c 1-64)" ]; then echo same; exit 0; fi
 fi`,
     'if [ -n "$asks" ]; then echo ask; exit 0; fi',
     'echo "states $engine"',

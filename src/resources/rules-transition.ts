@@ -5,8 +5,9 @@ import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
 import { asSaveFile, fieldsOf, translated } from './rules-canonical.ts';
 import type { Translated } from './rules-canonical.ts';
-import { BACKENDS, loader, loaderFile, remember, rulesFile, setLive } from './rules-shell.ts';
-import type { Backend } from './rules-shell.ts';
+import { loader, setLive } from './rules-loader.ts';
+import { BACKENDS, chainOf, loaderFile, remember, rulesFile } from './rules-shell.ts';
+import type { Backend, RuleSet } from './rules-shell.ts';
 
 /** Above so many ports of an address, its UDP flows are found by the address alone: each is a process of its own. */
 const PORTS_ONE_BY_ONE = 64;
@@ -74,7 +75,8 @@ function forgetFlows(backend: Backend, before: string | null, after: string | nu
 const PRIVATE = { mode: '0600' };
 
 /** Files and live rules from one holding to the other. What is new is loaded before what is old goes. */
-export function transition(name: string, from: Holding, to: Holding, byFile: boolean): Transition {
+export function transition(set: RuleSet, from: Holding, to: Holding, byFile: boolean): Transition {
+  const { name } = set;
   const moved = BACKENDS.filter((backend) => !sameValue(from[backend].live, to[backend].live) || byFile);
   const incoming = moved.filter((backend) => to[backend].live !== null);
   const outgoing = moved.filter((backend) => to[backend].live === null && from[backend].live !== null);
@@ -87,20 +89,27 @@ export function transition(name: string, from: Holding, to: Holding, byFile: boo
   const removed = files.filter((backend) => to[backend].file === null);
   return {
     steps: [
-      ...(byFile && written.length > 0 ? [writeFile(loaderFile(name), loader(name), PRIVATE)] : []),
+      ...(byFile && written.length > 0 ? [writeFile(loaderFile(name), loader(set), PRIVATE)] : []),
       ...(byFile ? written : []),
       ...(byFile ? removed.map((backend) => removeFile(rulesFile(name, backend))) : []),
       ...(byFile && nothing ? [removeFile(loaderFile(name))] : []),
       ...incoming.map((backend) =>
-        byFile ? sh`sh ${loaderFile(name)}` : setLive(backend, liveText(backend, to[backend].live ?? '')),
+        byFile
+          ? sh`sh ${loaderFile(name)}`
+          : setLive(set, backend, liveText(set, backend, to[backend].live ?? '')),
       ),
-      ...outgoing.map((backend) => setLive(backend, null)),
-      ...(byFile ? incoming.map((backend) => remember(name, backend)) : []),
+      ...outgoing.map((backend) => setLive(set, backend, null)),
+      ...(byFile ? incoming.map((backend) => remember(set, backend)) : []),
       ...BACKENDS.flatMap((backend) => forgetFlows(backend, from[backend].live, to[backend].live)),
     ],
     paths: [...BACKENDS.map((backend) => rulesFile(name, backend)), loaderFile(name)],
   };
 }
 
-const liveText = (backend: Backend, live: string): string =>
-  backend === 'nftables' ? live : asSaveFile(live);
+/** nft empties the chains that are filled before it fills them; in iptables they would be filled twice. */
+function liveText({ name, filled }: RuleSet, backend: Backend, live: string): string {
+  if (backend === 'nftables') return live;
+  const rule = ` -A ${chainOf(name)}${filled?.prefix ?? ''}`;
+  const lines = filled ? live.split('\n').filter((line) => !line.includes(rule)) : [live];
+  return asSaveFile(lines.join('\n'));
+}

@@ -93,3 +93,18 @@ export function describeRules({ field, layer, before, after }: FieldDifference, 
   ];
   return `${what}${parts.length > 0 ? parts.join('; ') : `the order differs ${LAYER_WORDS.live}`}`;
 }
+
+/** What the loaded rules do for somebody and will not do any more; an entry that only leads elsewhere says where. */
+export function cutsOfRules({ field, before, after }: FieldDifference): string[] {
+  const { extra, missing } = listDifference(before, after);
+  const wrong = redirected(field, extra, missing);
+  const moved = new Set(wrong.map(({ has }) => has));
+  return [
+    ...wrong.map(
+      ({ key, has, wants }) => `${key} to ${target(field, has)}, which goes to ${target(field, wants)} then`,
+    ),
+    ...extra
+      .filter((item) => !moved.has(item) && hasWords(field, item))
+      .map((item) => itemInWords(field, item)),
+  ];
+}

@@ -12,23 +12,25 @@ import type {
 } from '../model/resource.ts';
 import type { SshConnection } from '../model/ssh-connection.ts';
 import { fieldsOf } from './rules-canonical.ts';
-import { BACKENDS, readRules, rulesFile } from './rules-shell.ts';
-import type { Backend, Wanted } from './rules-shell.ts';
+import { BACKENDS, chainOf, readRules, rulesFile } from './rules-shell.ts';
+import type { Backend, Filled, Wanted } from './rules-shell.ts';
 import { NOTHING, other, transition } from './rules-transition.ts';
 import type { Holding } from './rules-transition.ts';
-import { describeRules, hasWords } from './rules-words.ts';
+import { cutsOfRules, describeRules, hasWords } from './rules-words.ts';
 
 export interface RulesProps {
-  /** Names the files: /etc/provision/NAME.nft or NAME.rules. */
+  /** Letters and digits: names the files (/etc/provision/NAME.nft or NAME.rules), the table and the chains. */
   readonly name: string;
   /** `auto` = nftables where firewalld or Docker is installed, else iptables. */
   readonly engine: Backend | 'auto';
-  /** The whole text for nft(8), with the table `ip provision`; null = nothing of ours. */
+  /** The whole text for nft(8), with the table `tableOf(name)`; null = nothing of ours. */
   readonly nftables: string | null;
   /** Why the SSH connection of a run would not come in once these are loaded, naming the rule; null = it would. */
   readonly lockout?: (ssh: SshConnection) => string | null;
-  /** The whole text for iptables-restore(8), with chains PROVISION-*; null = nothing of ours. */
+  /** The whole text for iptables-restore(8), with chains that begin with `chainOf(name)`; null = nothing of ours. */
   readonly iptables: string | null;
+  /** What of them something else on the host fills; the texts only declare it. */
+  readonly filled?: Filled;
 }
 
 /** Larger texts stay away from a host that has them already. Bytes. */
@@ -84,33 +86,46 @@ function parse(stdout: string, { name, engine }: RulesProps): Seen | null {
   return { backend, holding, canonical: wanted === 'missing' ? null : decoded(wanted) };
 }
 
+/** What is live, but for what something else fills. */
+function staticFields({ name, filled }: RulesProps, backend: Backend, live: string): Fields {
+  const fields = Object.entries(fieldsOf(backend, live));
+  if (!filled) return Object.fromEntries(fields);
+  const begins = backend === 'nftables' ? filled.prefix : `${chainOf(name)}${filled.prefix}`;
+  return Object.fromEntries(fields.filter(([field]) => !(field.split(' ').at(-1) ?? '').startsWith(begins)));
+}
+
 /** One layer of what the host has or should have. */
-const liveFields = (backend: Backend, live: string | null): Fields | null =>
-  live === null ? null : fieldsOf(backend, live);
+const liveFields = (props: RulesProps, backend: Backend, live: string | null): Fields | null =>
+  live === null ? null : staticFields(props, backend, live);
 
 /** What rules do, without how they do it. */
-const wholeFields = (backend: Backend, live: string | null): Fields =>
+const wholeFields = (props: RulesProps, backend: Backend, live: string | null): Fields =>
   live === null
     ? { loaded: false }
     : {
         loaded: true,
         ...Object.fromEntries(
-          Object.entries(fieldsOf(backend, live)).filter(
+          Object.entries(staticFields(props, backend, live)).filter(
             ([field, items]) =>
               Array.isArray(items) && (items as readonly string[]).some((item) => hasWords(field, item)),
           ),
         ),
       };
 
-function differencesOf(backend: Backend, actual: Holding, wanted: Holding): FieldDifference[] {
+function differencesOf(
+  props: RulesProps,
+  backend: Backend,
+  actual: Holding,
+  wanted: Holding,
+): FieldDifference[] {
   const saved = [{ file: actual[backend].file }, { file: wanted[backend].file }] as const;
   const [has, wants] = [actual[backend].live, wanted[backend].live];
   // All or nothing: only what the rules do is told, not how.
   const whole = (has === null) !== (wants === null);
   const fields = whole ? wholeFields : liveFields;
   const found = differences(
-    { live: fields(backend, has), saved: saved[0] },
-    { live: fields(backend, wants), saved: saved[1] },
+    { live: fields(props, backend, has), saved: saved[0] },
+    { live: fields(props, backend, wants), saved: saved[1] },
   );
   const rest = other(backend);
   const leftover = actual[rest].file !== null || actual[rest].live !== null;
@@ -134,8 +149,9 @@ function planned(props: RulesProps, { backend, holding, canonical }: Seen): Reso
     [backend]: text === null ? NOTHING : { file: text, live: canonical ?? text },
     [other(backend)]: NOTHING,
   } as unknown as Holding;
-  const found = differencesOf(backend, holding, wanted);
+  const found = differencesOf(props, backend, holding, wanted);
   if (found.length === 0) return null;
+  const cuts = found.filter(({ layer }) => layer === 'live').flatMap(cutsOfRules);
   const before = holding[backend].live !== null || holding[backend].file !== null;
   const action: Change['action'] = text === null ? 'delete' : before ? 'update' : 'create';
   return {
@@ -151,8 +167,9 @@ function planned(props: RulesProps, { backend, holding, canonical }: Seen): Reso
           ? `rules of provision in ${difference.field} should not exist: ${backend} holds them`
           : describeRules(difference, rulesFile(props.name, backend)),
     })),
-    apply: transition(props.name, holding, wanted, true),
-    revert: transition(props.name, wanted, holding, false),
+    apply: transition(props, holding, wanted, true),
+    revert: transition(props, wanted, holding, false),
+    ...(cuts.length > 0 ? { cuts } : {}),
     ...(holding[backend].file === text
       ? {}
       : { text: { path: rulesFile(props.name, backend), before: holding[backend].file, after: text } }),
@@ -165,7 +182,7 @@ function planned(props: RulesProps, { backend, holding, canonical }: Seen): Reso
  */
 export function rules(props: RulesProps): Resource {
   const reading = (whole: boolean): string =>
-    readRules(props.name, props.engine, {
+    readRules(props, props.engine, {
       nftables: wantedOf(props.nftables, whole),
       iptables: wantedOf(props.iptables, whole),
     });

@@ -74,6 +74,7 @@ export const service = defineResource<ServiceProps, ServiceState>({
     return { steps, atBoot: atBoot(steps, name) };
   },
   lockout: (to, { ssh }, { name }) => lockout(to, name, ssh),
+  cuts: ({ field, after }, { name }) => (field === 'running' && after === false ? [`service ${name}`] : []),
   sentence: ({ field, before }, { name }) => {
     const words: Record<string, [string, string]> = {
       running: ['is running', 'is not running'],

@@ -118,6 +118,8 @@ const define = defineResource<SysctlProps, SysctlState>({
   }),
   sentence: ({ field, layer, before, after }) =>
     `${field} is ${before === null ? 'not set' : String(before)} ${LAYER_WORDS[layer]}, should be ${after === null ? 'not set' : String(after)}`,
+  cuts: ({ field, before, after }) =>
+    field === FORWARDING && before === '1' && after !== '1' ? ['forwarding between its NICs'] : [],
   text: ({ stdout }, { name, content }) => ({
     path: sysctlFile(name),
     before: parseReadFile(stdout.slice(stdout.indexOf('--\n') + 3)),

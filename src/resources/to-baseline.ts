@@ -9,7 +9,11 @@ export const toBaseline = (resource: Resource): Resource => ({
   declared: resource.declared === null ? null : `baseline of ${resource.declared}`,
   toBaseline: true,
   secrets: [],
-  plan: (output, facts, { baseline = null } = {}) =>
-    baseline === null || resource.phase === 'package' ? null : resource.planBack(output, facts, baseline),
+  plan: (output, facts, around = {}) => {
+    const { baseline = null } = around;
+    return baseline === null || resource.phase === 'package'
+      ? null
+      : resource.planBack(output, facts, baseline, around);
+  },
   baseline: () => null,
 });

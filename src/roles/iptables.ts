@@ -12,7 +12,7 @@ const HASH_SEED = '0x70726f76';
 const portText = ({ from, to }: Ports): string => (from === to ? String(from) : `${from}:${to}`);
 
 /** Ports in as few rules as multiport allows. */
-function multiport(ports: readonly Ports[]): string[] {
+export function multiport(ports: readonly Ports[]): string[] {
   const rules: string[][] = [];
   let free = 0;
   for (const range of ports) {

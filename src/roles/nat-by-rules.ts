@@ -1,20 +1,14 @@
 import type { RoleContext } from '../model/playbook.ts';
-import type { Handler, Resource } from '../model/resource.ts';
+import type { Resource } from '../model/resource.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Host } from '../model/host.ts';
 import type { SshConnection } from '../model/ssh-connection.ts';
-import { file, onlyWhere, packageInstalled, rules, service } from '../resources/index.ts';
-import { loaderFile, PREFERS_NFTABLES } from '../resources/rules-shell.ts';
 import { iptablesData } from './iptables.ts';
 import { natLockout } from './nat-lockout.ts';
 import { natRules } from './nat-rules.ts';
 import { nftablesData } from './nftables.ts';
+import { rulesAtBoot } from './rules-at-boot.ts';
 import type { HostVariables } from './variables/index.ts';
-
-const NAME = 'nat';
-const UNIT = 'provision-nat.service';
-
-const reloadUnits: Handler = { id: 'systemctl daemon-reload', script: 'systemctl daemon-reload' };
 
 const declaresFirewalld = ({ firewall }: HostVariables): boolean =>
   Object.keys(firewall?.zones ?? {}).length > 0;
@@ -40,31 +34,20 @@ export function refuseUnsafe(vars: HostVariables, host: Host): void {
   );
 }
 
-/** The tool, the rules, and the unit that loads them at boot before the network. */
-export function natByRules(vars: HostVariables, absent: boolean, { template }: RoleContext): Resource[] {
+/** What translates, by rules of our own. */
+export function natByRules(vars: HostVariables, absent: boolean, context: RoleContext): Resource[] {
   const engine = engineOf(vars);
   const wanted = natRules(vars);
-  const tools =
-    engine === 'auto'
-      ? [
-          onlyWhere(PREFERS_NFTABLES, packageInstalled({ name: 'nftables' })),
-          onlyWhere(`! { ${PREFERS_NFTABLES}; }`, packageInstalled({ name: 'iptables' })),
-        ]
-      : [packageInstalled({ name: engine })];
-  return [
-    ...(absent ? [] : [...tools, packageInstalled({ name: 'conntrack' })]),
-    rules({
-      name: NAME,
+  const { template } = context;
+  return rulesAtBoot(
+    {
+      name: 'nat',
+      description: 'Address translation of provision',
       engine,
       ...(absent ? {} : { lockout: (ssh: SshConnection) => natLockout(wanted, ssh) }),
       nftables: absent || engine === 'iptables' ? null : template('nftables/nat.nft', nftablesData(wanted)),
       iptables: absent || engine === 'nftables' ? null : template('iptables/nat.rules', iptablesData(wanted)),
-    }),
-    file({
-      path: `/etc/systemd/system/${UNIT}`,
-      content: absent ? null : template('systemd/provision-nat.service', { loader: loaderFile(NAME) }),
-      notify: reloadUnits,
-    }),
-    service({ name: UNIT, enabled: !absent }),
-  ];
+    },
+    context,
+  );
 }

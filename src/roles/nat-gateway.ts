@@ -5,34 +5,26 @@ import {
   dockerForward,
   firewalldPolicy,
   firewalldZone,
+  forwardingNics,
   onlyWhere,
   packageInstalled,
-  secondaryAddresses,
   service,
   sysctl,
   toBaseline,
 } from '../resources/index.ts';
 import { bandwidthResources } from './bandwidth.ts';
 import { conntrack, conntrackTakenAway } from './conntrack.ts';
+import { declaredAt } from './declared-at.ts';
 import { defineRole } from './define.ts';
+import { kernelParameters, parametersTakenBack } from './forwarding.ts';
+import { nicAddresses } from './nic-addresses.ts';
+import { hasAnotherRole } from './other-roles.ts';
 import { natByRules, refuseUnsafe } from './nat-by-rules.ts';
 import { forwardPorts, ignoredVariables, masqueradeEntries, refuseUnsupported } from './nat-by-firewalld.ts';
 import { natProofs } from './nat-proofs.ts';
 import { declaredSources, natRules } from './nat-rules.ts';
 import { roleVariables } from './role-variables.ts';
 import type { HostVariables, Zone } from './variables/index.ts';
-
-/**
- * Forwarding, and no ICMP redirects: a one-armed gateway would tell its clients to go around it. Redirects stop only
- * when `all` and the NIC's own value are 0 (ip-sysctl.rst); `default` is for NICs that come later. They also use up
- * the kernel's budget for ICMP errors, so that what is rejected would time out instead of failing at once.
- */
-function kernelParameters({ nics }: HostVariables): Record<string, number> {
-  const interfaces = ['all', 'default', ...Object.keys(nics ?? {})];
-  // A dot in an interface's name is written as a slash (sysctl.d(5)).
-  const quiet = interfaces.map((name) => [`net.ipv4.conf.${name.replaceAll('.', '/')}.send_redirects`, 0]);
-  return Object.fromEntries([['net.ipv4.ip_forward', 1], ...quiet]) as Record<string, number>;
-}
 
 const HAS_FIREWALLD = 'command -v firewalld >/dev/null';
 /** One that is stopped rejects nothing, and cannot be seen to have taken a policy. */
@@ -78,32 +70,22 @@ function isOutside(zone: Zone, { nics, eips }: HostVariables): boolean {
   });
 }
 
-function zones(vars: HostVariables, { template }: RoleContext): Resource[] {
-  return Object.entries(zonesOf(vars)).map(([name, zone]) => {
+function zones(vars: HostVariables, { host, template }: RoleContext): Resource[] {
+  return Object.entries(zonesOf(vars)).flatMap(([name, zone]) => {
     const outside = byFirewalld(vars) && isOutside(zone, vars);
-    return firewalldZone({
-      name,
-      xml: (facts) =>
-        template('firewalld/zone.xml', {
-          name,
-          interfaces: zone.interfaces,
-          sources: zone.sources,
-          services: zone.services,
-          ports: openPorts(zone, facts),
-          masquerade: outside ? masqueradeEntries(vars) : [],
-          forwards: outside ? forwardPorts(vars) : [],
-        }),
-    });
+    const xml = (facts: Facts): string =>
+      template('firewalld/zone.xml', {
+        name,
+        interfaces: zone.interfaces,
+        sources: zone.sources,
+        services: zone.services,
+        ports: openPorts(zone, facts),
+        masquerade: outside ? masqueradeEntries(vars) : [],
+        forwards: outside ? forwardPorts(vars) : [],
+      });
+    return declaredAt(host, ['firewall', 'zones', name], [firewalldZone({ name, xml })]);
   });
 }
-
-/** The NICs as declared: the primary address asserted, the others added. */
-const addresses = ({ nics }: HostVariables, absent: boolean): Resource[] =>
-  Object.entries(nics ?? {}).map(([nic, { address, secondary, mac }]) =>
-    absent
-      ? secondaryAddresses({ nic, primary: null, addresses: [] })
-      : secondaryAddresses({ nic, primary: address, addresses: secondary, mac }),
-  );
 
 /**
  * firewalld with its zones, where the inventory declares any or lets it translate; where it only happens to run on the
@@ -120,13 +102,18 @@ function firewalld(vars: HostVariables, context: RoleContext): Resource[] {
   });
   const declared = zones(vars, context);
   const names = Object.keys(zonesOf(vars));
-  if (declared.length === 0) return [onlyWhere(RUNS_FIREWALLD, policy), blanketZones(names)];
+  const zoned = new Set(Object.values(zonesOf(vars)).flatMap(({ interfaces }) => interfaces));
+  const nics = Object.keys(vars.nics ?? {}).filter((nic) => !zoned.has(nic));
+  const forwarding =
+    nics.length === 0 || sources.length === 0 ? [] : [onlyWhere(RUNS_FIREWALLD, forwardingNics({ nics }))];
+  if (declared.length === 0) return [...forwarding, onlyWhere(RUNS_FIREWALLD, policy), blanketZones(names)];
   return [
     blanketZones(names),
     packageInstalled({ name: 'firewalld' }),
     ...declared,
     policy,
     service({ name: 'firewalld', running: true, enabled: true }),
+    ...forwarding,
   ];
 }
 
@@ -152,14 +139,15 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
     declared.length === 0
       ? [onlyWhere(HAS_FIREWALLD, policy)]
       : [...declared, policy, service({ name: 'firewalld', running: false, enabled: false })];
+  const values = parametersTakenBack('nat-gateway', vars, context);
   return [
-    toBaseline(sysctl({ name: 'nat-gateway', values: kernelParameters(vars), content: null })),
+    toBaseline(sysctl({ name: 'nat-gateway', values, content: null })),
     ...bandwidthResources({ ...vars, bandwidth: [], eips: {} }, context).toReversed(),
     ...conntrackTakenAway(vars),
     besideDocker(vars, true),
     ...natByRules(vars, true, context).toReversed(),
     ...made.toReversed().map(toBaseline),
-    ...addresses(vars, true).toReversed(),
+    ...nicAddresses(vars, context, !hasAnotherRole('nat-gateway', context)).toReversed(),
   ];
 }
 
@@ -172,25 +160,32 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const vars = roleVariables(context, options);
   if (vars.nat_gateway?.state === 'absent') {
     const message = `${context.host.name}: nat_gateway is absent: what it changed goes back to the baseline, its packages stay`;
-    return { resources: takenAway(vars, context), warnings: [message] } satisfies RoleResult;
+    const resources = declaredAt(context.host, ['nat_gateway'], takenAway(vars, context));
+    return { resources, warnings: [message] } satisfies RoleResult;
   }
   if (byFirewalld(vars) || !vars.nat) refuseUnsupported(vars, context.host);
   else refuseUnsafe(vars, context.host);
   const values = kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
+  const from = (path: string[], made: Resource[]): Resource[] => declaredAt(context.host, path, made);
   const resources: Resource[] = [
-    ...addresses(vars, false),
-    ...firewalld(vars, context),
-    ...natByRules(vars, byFirewalld(vars), context),
-    besideDocker(vars, false),
-    ...conntrack(vars, context),
-    ...bandwidthResources(vars, context),
+    ...nicAddresses(vars, context, false),
+    ...from(['firewall'], firewalld(vars, context)),
+    ...from(['nat'], natByRules(vars, byFirewalld(vars), context)),
+    ...from(['nat'], [besideDocker(vars, false)]),
+    ...from(['nat', 'conntrack'], conntrack(vars, context)),
+    ...from(['bandwidth'], bandwidthResources(vars, context)),
     // Last: forwarding without translation would let packets leave with an inside source.
-    sysctl({
-      name: 'nat-gateway',
-      values,
-      content: context.template('sysctl/drop-in.conf', { values: pairs }),
-    }),
+    ...from(
+      ['nat_gateway'],
+      [
+        sysctl({
+          name: 'nat-gateway',
+          values,
+          content: context.template('sysctl/drop-in.conf', { values: pairs }),
+        }),
+      ],
+    ),
   ];
   return {
     resources,

@@ -2,6 +2,7 @@ import { egress, reach } from '../checks/index.ts';
 import { addressOf, contains, prefixLength } from '../model/ipv4.ts';
 import type { NatRules } from '../model/nat-rules.ts';
 import type { CheckSpec, RoleContext } from '../model/playbook.ts';
+import { placeOf } from './declared-at.ts';
 import { natRules } from './nat-rules.ts';
 import type { HostVariables } from './variables/index.ts';
 
@@ -11,19 +12,37 @@ function publicAddress({ nics, eips }: HostVariables): string | undefined {
   return Object.values(eips ?? {}).find((eip) => primaries.includes(eip.private))?.public ?? primaries[0];
 }
 
-/** Which public addresses a private one may leave by: its smallest SNAT entry decides, else masquerade; none = no way out. */
-function leavesBy(vars: HostVariables, wanted: NatRules, address: string): string[] {
+interface WayOut {
+  /** Public addresses that it may leave by; none = no way out. */
+  readonly by: readonly string[];
+  /** The variable that says so. */
+  readonly path: readonly (string | number)[];
+}
+
+/** The place of an entry of the inventory among those of its table that have its source. */
+const entryOf = (table: 'snat' | 'masquerade', sources: readonly string[], source: string) => [
+  'nat',
+  table,
+  Math.max(0, sources.indexOf(source)),
+];
+
+/** How a private address leaves: its smallest SNAT entry decides, else masquerade. */
+function leavesBy(vars: HostVariables, wanted: NatRules, address: string): WayOut {
   const entry = wanted.snat
     .filter(({ source }) => contains(source, address))
     .toSorted((a, b) => prefixLength(a.source) - prefixLength(b.source))
     .at(-1);
   if (entry) {
     const publicOf = new Map(Object.values(vars.eips ?? {}).map((eip) => [eip.private, eip.public]));
-    return entry.to.map((own) => publicOf.get(own) ?? own);
+    const written = (vars.nat?.snat ?? []).map(({ source }) => source);
+    const path = written.includes(entry.source) ? entryOf('snat', written, entry.source) : ['nat', 'dnat'];
+    return { by: entry.to.map((own) => publicOf.get(own) ?? own), path };
   }
   const masqueraded = publicAddress(vars);
-  const declared = wanted.masquerade.some((source) => contains(source, address));
-  return declared && masqueraded !== undefined ? [masqueraded] : [];
+  const declared = wanted.masquerade.find((source) => contains(source, address));
+  return declared !== undefined && masqueraded !== undefined
+    ? { by: [masqueraded], path: entryOf('masquerade', wanted.masquerade, declared) }
+    : { by: [], path: ['nat'] };
 }
 
 /** How many entries are asked in every run, and after a change: each question is a connection from outside. */
@@ -37,11 +56,12 @@ export function natProofs(vars: HostVariables, context: RoleContext): CheckSpec[
   const behind = views.flatMap(([name, view]) => {
     const own = Object.keys(view.eips ?? {}).length > 0;
     if (name === context.host.name || own) return [];
-    const [expect] = Object.values(view.nics ?? {})
+    const [way] = Object.values(view.nics ?? {})
       .map((nic) => leavesBy(vars, wanted, addressOf(nic.address)))
-      .filter((addresses) => addresses.length > 0);
-    return expect ? [egress({ from: name, expect })] : [];
+      .filter(({ by }) => by.length > 0);
+    return way ? [egress({ from: name, expect: way.by, place: placeOf(context.host, way.path) })] : [];
   });
+  const names = (vars.nat?.dnat ?? []).map(({ name }) => name);
   const inward = wanted.ports.filter(({ protocols }) => protocols.includes('tcp'));
   return [
     ...behind,
@@ -53,6 +73,7 @@ export function natProofs(vars: HostVariables, context: RoleContext): CheckSpec[
         to: `${entry.addresses.at(-1) ?? ''}:${entry.ports.from}`,
         expect: 'open',
         optional: true,
+        place: placeOf(context.host, ['nat', 'dnat', names.indexOf(entry.name)]),
       }),
     ),
   ];

@@ -4,7 +4,7 @@ import type { DnatEntry, Eip, FilterRule, HostVariables } from './variables/inde
 import { portRanges } from './variables/ports.ts';
 
 /** What packets to an EIP may carry as their destination: the address it is mapped to, and itself. */
-const addressesOf = (eip: Eip): string[] => [...new Set([eip.private, eip.public])];
+export const addressesOf = (eip: Eip): string[] => [...new Set([eip.private, eip.public])];
 
 const list = <T>(value: T | readonly T[] | undefined): readonly T[] =>
   value === undefined ? [] : Array.isArray(value) ? (value as readonly T[]) : [value as T];
@@ -32,7 +32,7 @@ export const insideNetworks = ({ networks, nics }: HostVariables): string[] => {
  * In order, no port twice, and neighbours together: nft refuses maps whose elements overlap, and joins neighbours itself
  * in a form that it lists in another way once it has read its own listing.
  */
-function portsOnce(ports: readonly Ports[]): Ports[] {
+export function portsOnce(ports: readonly Ports[]): Ports[] {
   const once: Ports[] = [];
   for (const { from, to } of ports.toSorted((a, b) => a.from - b.from)) {
     const before = once.at(-1);

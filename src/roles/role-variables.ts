@@ -5,10 +5,12 @@ import type { HostVariables } from './variables/index.ts';
 
 /**
  * The variables of a host as a role reads them, defaults filled in; what the play or the role's own options override
- * is checked like the inventory was. Throws `playbook`.
+ * is checked like the inventory was. What `-e` sets stays. Throws `playbook`.
  */
 export function roleVariables({ host, vars }: RoleContext, options: Partial<HostVariables>): HostVariables {
-  const read = hostVariables.safeParse({ ...vars, ...options });
+  const fixed = new Set(host.extraVars);
+  const own = Object.entries(options).filter(([key]) => !fixed.has(key));
+  const read = hostVariables.safeParse({ ...vars, ...Object.fromEntries(own) });
   if (read.success) return read.data;
   const issue = read.error.issues[0];
   throw new ProvisionError(

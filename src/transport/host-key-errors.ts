@@ -67,9 +67,9 @@ export function revokedKeyError(stop: Stop, key: Buffer, entries: readonly Known
 
 /** Known through a certificate authority only: ssh2 has no host certificates. */
 export function certificateOnlyError(stop: Stop, entries: readonly KnownHost[]): ProvisionError {
-  const message = `${stop.who}: ${loginOf(stop)} is known only through a certificate authority (${entries.map(where).join(', ')}), and host certificates are not supported`;
+  const message = `${stop.who}: ${loginOf(stop)} is known only through a certificate authority (${entries.map(where).join(', ')}), and host certificates are not supported by ssh2`;
   return new ProvisionError('host-key-unsupported', message, {
-    hint: 'Pin the host key itself under `host_keys` in the inventory, or add it to the known_hosts file.',
+    hint: 'Use --transport openssh, which follows host certificates; or pin the host key itself under `host_keys` in the inventory.',
     ...placeOf(entries),
   });
 }

@@ -1,4 +1,6 @@
 export { localTransport } from './local.ts';
+export { opensshTransport } from './openssh.ts';
+export { retrying } from './retry.ts';
 export { recordedTransport } from './recorded.ts';
 export type { Answer, RecordedCall, RecordedTransport } from './recorded.ts';
 export { sshTransport } from './ssh.ts';

@@ -74,14 +74,16 @@ function attach(channel: ClientChannel, run: CommandRun, stdin: string | undefin
   channel.end(stdin ?? '');
 }
 
-const lostError = (stop: Stop, reason: Error | undefined): ProvisionError =>
+/** The connection is gone, or is given up. */
+export const lostError = (stop: Stop, reason: Error | undefined): ProvisionError =>
   new ProvisionError(
     'connection-lost',
     `${stop.who}: the connection to ${loginOf(stop)} was lost${reason === undefined ? '' : `: ${plain(reason.message)}`}`,
     { hint: `Try \`${sshCommandFor(stop)}\`, then run again to see the state of the host.`, cause: reason },
   );
 
-const refusedError = (stop: Stop, reason: Error): ProvisionError =>
+/** The connection stands, and the host does not run a command. */
+export const refusedError = (stop: Stop, reason: Error): ProvisionError =>
   new ProvisionError(
     'ssh-protocol',
     `${stop.who}: ${loginOf(stop)} does not run a command: ${plain(reason.message)}`,

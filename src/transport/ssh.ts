@@ -4,8 +4,10 @@ import type { ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { isProvisionError, ProvisionError } from '../model/error.ts';
 import type { Session, Target, Transport } from '../model/transport.ts';
 import { orAbort } from './abort.ts';
-import { codeOf, connectError, forwardError, gaveUpError, plain } from './connect-errors.ts';
+import { codeOf, connectError, forwardError, plain } from './connect-errors.ts';
 import type { SshFailure } from './connect-errors.ts';
+import { beforeDeadline } from './deadline.ts';
+import type { Deadline } from './deadline.ts';
 import { hostKeyCheck } from './host-key.ts';
 import type { HostKeyChecking } from './host-key.ts';
 import { keyReader, PASSPHRASE_VARIABLE, withoutPassphrase } from './keys.ts';
@@ -18,6 +20,7 @@ import type { ProxyPipe } from './proxy-command.ts';
 import { routeTo } from './route.ts';
 import { sshConfigReader } from './ssh-config.ts';
 import { sshSession } from './ssh-session.ts';
+import { startGate } from './start-gate.ts';
 import { loginOf } from './stop.ts';
 import type { Stop } from './stop.ts';
 
@@ -49,7 +52,7 @@ const HOST_KEY_ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [
 /**
  * Connects over SSH with the settings of ssh_config(5), as `ssh` itself would: jump hosts, ProxyCommand, known_hosts,
  * agent and key files. Not supported, as ssh2 has none of it: certificates of hosts and users, FIDO keys, PKCS#8 key
- * files, GSSAPI, passwords. Configuration and key files are read once per transport, connections are never shared.
+ * files, GSSAPI (`opensshTransport` has these), passwords. Configuration and key files are read once per transport, connections are never shared.
  */
 export function sshTransport(options: SshOptions): Transport {
   const given = options.env ?? process.env;
@@ -62,32 +65,30 @@ export function sshTransport(options: SshOptions): Transport {
   };
   const readConfig = sshConfigReader(options.configFile, env);
   const timeoutMs = options.connectTimeoutMs ?? 15_000;
+  const gate = startGate();
 
-  async function connect(target: Target, interrupt?: AbortSignal): Promise<Session> {
-    let reaching: Stop | undefined;
-    const giveUp = new AbortController();
-    const onTimeout = (): void => giveUp.abort(gaveUpError(target.name, reaching, timeoutMs));
-    const onInterrupt = (): void => giveUp.abort(gaveUpError(target.name, reaching, undefined));
-    const timer = setTimeout(onTimeout, timeoutMs);
-    interrupt?.addEventListener('abort', onInterrupt, { once: true });
-    if (interrupt?.aborted === true) onInterrupt();
+  async function login(stops: readonly Stop[], deadline: Deadline): Promise<Session> {
     const links: Link[] = [];
     try {
-      const stops = await orAbort(routeTo(target, readConfig), giveUp.signal);
-      for (const [index, stop] of stops.entries()) {
-        reaching = stop;
-        links.push(await reach(stop, stops[index - 1], links.at(-1), way, giveUp.signal));
-      }
-      const link = links.pop();
-      if (link === undefined || reaching === undefined) throw new Error('a way has at least one stop');
-      return sshSession(reaching, link, links);
+      return await beforeDeadline(deadline, async (signal, reaching) => {
+        for (const [index, stop] of stops.entries()) {
+          reaching(stop);
+          links.push(await reach(stop, stops[index - 1], links.at(-1), way, signal));
+        }
+        const [link, last] = [links.pop(), stops.at(-1)];
+        if (link === undefined || last === undefined) throw new Error('a way has at least one stop');
+        return sshSession(last, link, links);
+      });
     } catch (error) {
       links.forEach((link) => link.destroy());
       throw error;
-    } finally {
-      clearTimeout(timer);
-      interrupt?.removeEventListener('abort', onInterrupt);
     }
+  }
+
+  async function connect(target: Target, interrupt?: AbortSignal): Promise<Session> {
+    const deadline = { name: target.name, timeoutMs, interrupt };
+    const stops = await beforeDeadline(deadline, (signal) => orAbort(routeTo(target, readConfig), signal));
+    return gate.through(stops, () => login(stops, deadline));
   }
   return { connect };
 }

@@ -113,5 +113,14 @@ export const GATEWAY = {
     masquerade: ['172.31.0.16/28'],
     dnat: [{ name: 'web', eip: 'office', port: '8080', protocol: 'tcp', to: '172.31.0.21', to_port: '80' }],
   },
+  listeners: [
+    {
+      name: 'pages',
+      address: '172.31.0.2',
+      port: '8090',
+      backends: [{ address: '172.31.0.22', port: 80 }],
+      health: { interval: '2s', timeout: '1s' },
+    },
+  ],
   nat_gateway: { state: 'present' },
 };

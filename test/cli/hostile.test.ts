@@ -18,6 +18,7 @@ import type { ProvisionError } from '../../src/model/error.ts';
 import type { Facts, Resource } from '../../src/model/resource.ts';
 import { play, playbook } from '../../src/playbook/define.ts';
 import { toBaseline } from '../../src/resources/index.ts';
+import { loadBalancer } from '../../src/roles/load-balancer.ts';
 import { natGateway } from '../../src/roles/nat-gateway.ts';
 import { templates } from '../../src/templating.ts';
 import type { FakeHost } from '../fakehost/fake-host.ts';
@@ -55,7 +56,7 @@ async function prepare(inventory: unknown): Promise<Outcome> {
   try {
     const loaded = await loadInventory([file]);
     const compiled = compile({
-      playbook: playbook('gateway', [play({ hosts: 'nat-gateway', roles: [natGateway()] })]),
+      playbook: playbook('gateway', [play({ hosts: 'nat-gateway', roles: [natGateway(), loadBalancer()] })]),
       inventory: loaded,
       render: templates(['templates']),
       select: (pattern) => selectHosts(loaded, pattern),
@@ -118,7 +119,8 @@ function scriptsOf({ plays }: Compiled): string[] {
 /** Throws when dash, the strictest shell that hosts have, finds a syntax error. Runs nothing. */
 const parse = (script: string): Buffer =>
   execFileSync('dash', ['-n'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
-const outsideQuotes = (script: string): string => script.replaceAll(/'[^']*'/g, '');
+// A quote of a quoted text stands outside, behind a backslash (src/shell/quote.ts).
+const outsideQuotes = (script: string): string => script.replaceAll(/\\'|'[^']*'/g, '');
 
 describe('case 32: hostile text in every field of the inventory', () => {
   const passed = new Set<string>();
@@ -176,8 +178,14 @@ describe('case 32: hostile text in every field of the inventory', () => {
     },
   );
 
-  it('what passed is known: a path of this machine, and a long URL', () => {
-    expect([...passed].sort()).toEqual(['ansible_ssh_private_key_file', 'echo_url', 'echo_url[0]']);
+  it('what passed is known: a path of this machine, a long URL, what a health check asks', () => {
+    expect([...passed].sort()).toEqual([
+      'ansible_ssh_private_key_file',
+      'echo_url',
+      'echo_url[0]',
+      'listeners[0].health.command',
+      'listeners[0].health.http.body',
+    ]);
   });
 
   it.each(['host', 'group', 'zone'])('as the name of a %s', async (where) => {

@@ -41,6 +41,8 @@ export interface Run extends Ended {
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
+  /** How long it may take; default 30 s. */
+  readonly patienceMs?: number;
   /** Called once the run is under way, to send it a signal. */
   readonly meanwhile?: (child: ChildProcess) => unknown;
 }
@@ -75,13 +77,17 @@ export function readReport(file: string): Report {
 }
 
 /** Runs the built command line; a non-zero exit is a result. */
-function execute(argv: readonly string[], cwd: string, { env, meanwhile }: RunOptions): Promise<Ended> {
+function execute(
+  argv: readonly string[],
+  cwd: string,
+  { env, meanwhile, patienceMs = PATIENCE_MS }: RunOptions,
+): Promise<Ended> {
   return new Promise((settle, reject) => {
     const child = spawn(process.execPath, [CLI, ...argv], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const seen = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (seen.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (seen.stderr += text));
-    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
     child.on('error', reject).on('close', (code, signal) => {
       clearTimeout(timer);
       settle({ ...seen, code: code ?? (signal === 'SIGKILL' ? 137 : 128) });
@@ -152,6 +158,21 @@ export function projectFor(
       return { ...ended, report: readReport(file), reportMode: (statSync(file).mode & 0o777).toString(8) };
     },
   };
+}
+
+/**
+ * An inventory of many hosts that are all one fake host, `server`: each logs in as a user of its own name, so that the
+ * server can tell who was contacted. `over` are variables of single ones.
+ */
+export function crowd(
+  project: Project,
+  names: readonly string[],
+  over: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {},
+): void {
+  const hosts = Object.fromEntries(
+    names.map((name) => [name, { ansible_host: 'server', ansible_user: name, ...over[name] }]),
+  );
+  project.write('inventory.yml', JSON.stringify({ all: { vars: { ansible_become: false }, hosts } }));
 }
 
 /** A playbook with one play for all hosts; `resources` is TypeScript that may use `host` and `here`. */

@@ -41,7 +41,11 @@ const ROLE_OF: readonly (readonly [string, readonly string[], string])[] = [
     ['nat_gateway', 'firewall', 'nat', 'bandwidth'],
     'Read by the role `nat-gateway`. It takes `nat.engine: firewalld` only, and refuses `nat.snat`, `protocol: any` and `firewall.filter`: [roles.md](roles.md#limits).',
   ],
-  ['Multi-NIC egress hosts', ['app_host', 'egress'], 'Checked, and read by no role of this version.'],
+  [
+    'Multi-NIC egress hosts',
+    ['app_host', 'egress'],
+    'Read by the role `app-host`: [app-host.md](app-host.md). Besides, it asserts the primary addresses of `nics` and adds the secondary ones.',
+  ],
   ['Load balancers', ['load_balancer', 'listeners'], 'Checked, and read by no role of this version.'],
   ['Lab', ['lab'], 'How the lab builds this host: [lab.md](lab.md).'],
 ];

@@ -75,11 +75,12 @@ describe('inventories in the documentation', () => {
   const write = (name: string, { text, mark }: Pick<Block, 'text' | 'mark'>): string => {
     const root = path.join(directory, name);
     mkdirSync(path.join(root, 'host_vars'), { recursive: true });
-    const isFragment = mark === 'host' || mark === 'gateway';
+    const group = mark === 'app-host' ? mark : 'nat-gateway';
+    const isFragment = mark === 'host' || mark === 'gateway' || mark === 'app-host';
     writeFileSync(
       path.join(root, 'hosts.yml'),
       isFragment
-        ? 'all: { children: { nat-gateway: { hosts: { gw1: { ansible_host: 172.31.0.2 } } } } }\n'
+        ? `all: { children: { ${group}: { hosts: { gw1: { ansible_host: 172.31.0.2 } } } } }\n`
         : text,
     );
     const own = Object.entries(HOST).filter(([key]) => !new RegExp(`^${key}:`, 'm').test(text));
@@ -107,6 +108,14 @@ describe('inventories in the documentation', () => {
   )('%s: the role takes it', async (name, block) => {
     const inventory = [write(`role-${name.replaceAll('/', '-')}`, block)];
     const { compiled } = await load('playbooks/gateway.ts', { inventory });
+    expect(compiled.hosts).toEqual(['gw1']);
+  });
+
+  it.each(
+    inventories.filter(({ mark }) => mark === 'app-host').map((block) => [titleOf(block), block] as const),
+  )('%s: the role app-host takes it', async (name, block) => {
+    const inventory = [write(`role-${name.replaceAll('/', '-')}`, block)];
+    const { compiled } = await load('playbooks/app-host.ts', { inventory });
     expect(compiled.hosts).toEqual(['gw1']);
   });
 

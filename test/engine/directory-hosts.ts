@@ -9,6 +9,7 @@ import type { Released } from '../../src/engine/release.ts';
 import { rollback } from '../../src/engine/rollback.ts';
 import { run } from '../../src/engine/run.ts';
 import type { RunOptions, RunResult } from '../../src/engine/run.ts';
+import type { TagChoice } from '../../src/engine/tags.ts';
 import type { Places } from '../../src/engine/transaction-shell.ts';
 import type { Check } from '../../src/model/check.ts';
 import { ProvisionError } from '../../src/model/error.ts';
@@ -43,7 +44,7 @@ export interface DirectoryHosts {
   at(host: string, file: string): string;
   run(
     plays: readonly Play[],
-    options?: Partial<RunOptions> & { limit?: string; serial?: Serial },
+    options?: Partial<RunOptions> & { limit?: string; serial?: Serial; tags?: TagChoice },
   ): Promise<RunResult & { events: RunEvent[] }>;
   /** The same as `provision rollback`. */
   rollback(
@@ -169,7 +170,7 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
     locks: (name, file) => path.join(places(name).run, file),
     cutWhile: (name, file) => void blocks.set(name, file),
     cutFrom: (name, connection) => cuts.set(name, connection),
-    async run(plays, { limit, serial, ...options } = {}) {
+    async run(plays, { limit, serial, tags, ...options } = {}) {
       connections.clear();
       const events: RunEvent[] = [];
       const compiled = compile({
@@ -179,6 +180,7 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
         select,
         limit,
         serial,
+        tags,
         override: (name, vars) => ({ ...name.vars, ...vars }),
       });
       const result = await run(

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chownSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,7 +12,7 @@ import {
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Resource } from '../../src/model/resource.ts';
-import { file } from '../../src/resources/index.ts';
+import { defineResource, file } from '../../src/resources/index.ts';
 import { directoryHosts, flag, roleOf } from './directory-hosts.ts';
 import type { DirectoryHosts } from './directory-hosts.ts';
 
@@ -153,6 +154,30 @@ describe('a rollback', () => {
     expect(seen()).toBe(before);
     expect((await hosts.rollback(['a'])).exitCode).toBe(0);
     expect(seen()).toBe(after);
+  });
+
+  it('brings back a file whose directory went with it, whenever it is taken back', async () => {
+    const inside = hosts.at('a', 'drop-ins/x.conf');
+    const withDirectory = defineResource<{ name: string }, { saved: { there: boolean } | null }>({
+      kind: 'drop-in',
+      name: ({ name }) => name,
+      desired: () => ({ saved: null }),
+      probe: () => `test -e '${inside}' && echo there`,
+      parse: ({ stdout }) => ({ saved: stdout.trim() === 'there' ? { there: true } : null }),
+      transition: ({ to }) => ({
+        writes: to.saved === null ? [`rm -f '${inside}'; rmdir '${hosts.at('a', 'drop-ins')}'`] : [],
+        steps: [],
+        paths: [inside],
+      }),
+    });
+    mkdirSync(hosts.at('a', 'drop-ins'));
+    writeFileSync(inside, 'kept');
+    const gone = withDirectory({ name: 'x' });
+    const failed = await hosts.run([play(gone, flag({ name: 'y', step: 'exit 1' }))]);
+    expect([statuses(failed), readFileSync(inside, 'utf8')]).toEqual([{ a: 'reverted' }, 'kept']);
+    expect((await hosts.run([play(gone)])).exitCode).toBe(0);
+    expect(hosts.files('a')).toEqual([]);
+    expect([(await hosts.rollback(['a'])).exitCode, readFileSync(inside, 'utf8')]).toEqual([0, 'kept']);
   });
 
   it('that fails in the middle leaves the host as it was', async () => {

@@ -2,7 +2,7 @@ import { afterEach } from '@jest/globals';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { Connection } from '../../src/model/host.ts';
-import type { Session, Target } from '../../src/model/transport.ts';
+import type { Session, Target, Transport } from '../../src/model/transport.ts';
 import { sshTransport } from '../../src/transport/index.ts';
 import type { SshOptions } from '../../src/transport/index.ts';
 import { startFakeHost } from './fake-host.ts';
@@ -16,6 +16,8 @@ export interface LoginOptions {
   readonly connection?: Partial<Connection>;
   readonly jumps?: readonly Target[];
   readonly options?: Partial<SshOptions>;
+  /** Default: ssh2. */
+  readonly by?: (options: SshOptions) => Transport;
 }
 
 /** Hosts, files and sessions that end with each test. Call it once at the top of a test file. */
@@ -44,8 +46,8 @@ export function fakeNetwork(): FakeNetwork {
       cleanUps.push(() => setup.remove());
       return setup;
     },
-    login: async (setup, { name = 'db1', connection, jumps, options } = {}) => {
-      const transport = sshTransport({
+    login: async (setup, { name = 'db1', connection, jumps, options, by = sshTransport } = {}) => {
+      const transport = by({
         configFile: setup.configFile,
         hostKeyChecking: 'strict',
         connectTimeoutMs: 5000,

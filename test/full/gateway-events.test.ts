@@ -171,6 +171,37 @@ labSupport('a gateway with its own nft table beside firewalld and Docker, under 
   );
 
   it(
+    'a reboot costs no more than with the unit that was proven by hand, in the same minutes',
+    async () => {
+      const unit = '/etc/systemd/system/provision-nat.service';
+      // By hand: nft straight from the unit, as in the recipe that this is held against. Only that line differs.
+      const byHand = 'ExecStart=/usr/sbin/nft -f /etc/provision/nat.nft';
+      const ours = await on(`grep ^ExecStart= ${unit}`);
+      const start = (line: string): Promise<string> =>
+        on(`sed -i 's#^ExecStart=.*#${line}#' ${unit}; systemctl daemon-reload; sync`);
+      const lost: Record<string, number[]> = { provision: [], 'by hand': [] };
+      for (let round = 1; round <= 5; round += 1) {
+        for (const [whose, line] of [
+          ['provision', ours],
+          ['by hand', byHand],
+        ] as const) {
+          await start(line);
+          const measured = await during(RATE, () => lab.reboot('gw1'));
+          told(`reboot, unit of ${whose}`, measured);
+          lost[whose]?.push(measured.out.failed + measured.inward.failed);
+          expect(measured.wrongSource).toBe(0);
+        }
+      }
+      await start(ours);
+      print(`New connections, ${RATE} a second each way`);
+      const median = (whose: string): number => (lost[whose] ?? []).toSorted((a, b) => a - b)[2] ?? NaN;
+      // Both vary by a few connections on a quiet machine, and by dozens where other work shares it.
+      expect(median('provision')).toBeLessThanOrEqual(1.25 * median('by hand') + 10);
+    },
+    10 * MINUTES,
+  );
+
+  it(
     '50 changes of DNAT entries lose no connection of at least 100 a second; taking rules out and in again does',
     async () => {
       const idle = await during(100, () => pause(5000));

@@ -1,5 +1,6 @@
 // Runs inside a network namespace of the lab, started by test/full/traffic.ts. Modes:
-//   load ADDRESS PORT RATE   opens RATE new TCP connections a second, asks each for /ip; prints { total, failed }
+//   load ADDRESS PORT RATE   opens RATE new TCP connections a second, asks each for /ip; prints { total, failed } and,
+//                            by the clock, when the first and the last that failed were begun (firstFailed, lastFailed)
 //   hold ADDRESS PORT        holds one TCP connection, ten bytes a second; prints { answers, longestGapMs, alive }
 //   answer PORT              the other end of `hold`
 // Each ends at SIGTERM, and prints its line of JSON then.
@@ -46,7 +47,7 @@ function connection(host, port, done) {
 }
 
 function load(host, port, rate) {
-  const seen = { total: 0, failed: 0 };
+  const seen = { total: 0, failed: 0, firstFailed: null, lastFailed: null };
   let open = 0;
   const began = performance.now();
   let started = 0;
@@ -55,10 +56,14 @@ function load(host, port, rate) {
     const due = Math.floor(((performance.now() - began) * rate) / 1000);
     for (let n = 0; n < Math.min(due - started, 3); n += 1) {
       open += 1;
+      const begun = Date.now();
       connection(host, port, (ok) => {
         open -= 1;
         seen.total += 1;
-        if (!ok) seen.failed += 1;
+        if (ok) return;
+        seen.failed += 1;
+        seen.firstFailed = Math.min(seen.firstFailed ?? begun, begun);
+        seen.lastFailed = Math.max(seen.lastFailed ?? begun, begun);
       });
     }
     started = due;

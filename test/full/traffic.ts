@@ -10,6 +10,9 @@ const PROGRAM = 'test/full/new-connections.mjs';
 export interface Load {
   readonly total: number;
   readonly failed: number;
+  /** Milliseconds by the clock; null = none failed. */
+  readonly firstFailed: number | null;
+  readonly lastFailed: number | null;
 }
 export interface Held {
   readonly answers: number;

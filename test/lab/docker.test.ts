@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { changesOf, gatewayLab, SNAPSHOT, statusOf } from './gateway-lab.ts';
+import { changesOf, gatewayLab, nameNics, SNAPSHOT, statusOf } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
 import { labSupport } from './support.ts';
 
@@ -48,6 +48,7 @@ labSupport('a gateway beside Docker', () => {
         text.replace('        db1:\n', '        db1:\n          lab: { serve: [80] }\n'),
       );
     });
+    await nameNics(lab, 'gw1');
   }, 20 * MINUTES);
   afterAll(async () => lab?.down(), 2 * MINUTES);
 

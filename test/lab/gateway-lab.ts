@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import os from 'node:os';
 import path from 'node:path';
 import type { Report } from '../../src/model/report.ts';
+import { release } from './release.ts';
 
 const CLI = path.resolve('dist/cli/main.js');
 
@@ -34,12 +35,12 @@ export const endOf = (child: ChildProcess): Promise<{ code: number | null; outpu
     child.on('close', (code) => resolve({ code, output }));
   });
 
-/** A lab of its own: a copy of inventory/lab, so that test files never share hosts. */
+/** A lab of its own: a copy of an inventory, so that test files never share hosts. */
 export interface GatewayLab {
   readonly inventory: string;
   /** Rewrites a file of the inventory. */
   edit(file: string, change: (text: string) => string): void;
-  /** Runs playbooks/gateway.ts; answers the report too. */
+  /** Runs the playbook of the lab; answers the report too. */
   run(...flags: string[]): Promise<Ended & { report: Report }>;
   /** Writes a playbook beside the inventory and answers its path. */
   playbook(name: string, text: string): string;
@@ -55,10 +56,12 @@ export interface GatewayLab {
 
 export async function gatewayLab(
   prepare: (lab: Pick<GatewayLab, 'edit'>) => void = () => undefined,
+  source = 'inventory/lab',
+  main = 'playbooks/gateway.ts',
 ): Promise<GatewayLab> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'provision-lab-test-'));
   const inventory = path.join(root, 'inventory');
-  cpSync('inventory/lab', inventory, { recursive: true });
+  cpSync(source, inventory, { recursive: true });
   const edit: GatewayLab['edit'] = (file, change) => {
     const at = path.join(inventory, file);
     writeFileSync(at, change(readFileSync(at, 'utf8')));
@@ -85,7 +88,7 @@ export async function gatewayLab(
       writeFileSync(file, text);
       return file;
     },
-    run: (...flags) => runPlaybook('playbooks/gateway.ts', ...flags),
+    run: (...flags) => runPlaybook(main, ...flags),
     runPlaybook,
     on: (host, script) => must('lab', 'exec', '-i', inventory, host, 'sh', '-c', script),
     reboot: async (host) => void (await must('lab', 'reboot', '-i', inventory, host)),
@@ -101,6 +104,17 @@ export async function gatewayLab(
       rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * What an administrator of Debian 13 does first: since firewalld 2 nothing is forwarded for NICs that no zone names.
+ * Elsewhere they stay in the default zone only by default, as they come.
+ */
+export async function nameNics(lab: Pick<GatewayLab, 'on'>, host: string): Promise<void> {
+  if (release !== 'debian-13') return;
+  const name =
+    '[ -e "/sys/class/net/$nic" ] && firewall-cmd -q --permanent --zone=public --add-interface="$nic"';
+  await lab.on(host, `for nic in eth0 eth1; do ${name}; done; firewall-cmd -q --reload`);
 }
 
 /** `layer resource: field` of every change, sorted. */

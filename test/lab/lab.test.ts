@@ -18,6 +18,7 @@ import {
 } from '../../src/lab/index.ts';
 import { nspawnLocksOf } from '../../src/lab/down.ts';
 import { leftoversOf, namespaceInodes } from './leftovers.ts';
+import { release } from './release.ts';
 import { smallInventory } from './small-inventory.ts';
 
 $.verbose = false;
@@ -56,7 +57,7 @@ describeLab(`a lab${reason}`, () => {
   const ip = 'curl -sS -m 3 http://198.51.100.77/ip';
 
   beforeAll(async () => {
-    lab = await labUp(inventory);
+    lab = await labUp(inventory, { release });
   }, BUILD_MS);
   afterAll(async () => void (await labDown(inventory)), 60_000);
 
@@ -124,7 +125,7 @@ describeLab(`a lab${reason}`, () => {
 
   test('finds itself up and does nothing', async () => {
     const started = Date.now();
-    const again = await labUp(inventory);
+    const again = await labUp(inventory, { release });
     expect(again.wasUp).toBe(true);
     expect(Date.now() - started).toBeLessThan(1000);
     expect((await labOf(inventory))?.id).toBe(lab.id);
@@ -132,7 +133,7 @@ describeLab(`a lab${reason}`, () => {
 
   test('refuses an inventory that has changed, and says what to type', async () => {
     const changed = smallInventory(inventory.sources[0] ?? '', { lab: { ssh_port: 2222, serve: [81] } });
-    await expect(labUp(changed)).rejects.toMatchObject({
+    await expect(labUp(changed, { release })).rejects.toMatchObject({
       code: 'usage',
       hint: expect.stringContaining('provision lab down -i'),
     });
@@ -243,7 +244,7 @@ describeLab(`a lab whose up is killed${reason}`, () => {
       try {
         expect(await until(() => existsSync(`/var/lib/provision-lab/${id}`), BUILD_MS)).toBe(true);
         child.kill('SIGKILL');
-        const lab = await labUp(inventory);
+        const lab = await labUp(inventory, { release });
         expect(lab.wasUp).toBe(false);
         expect((await labExec(lab, 'inner', ['hostname'])).stdout).toBe('inner\n');
       } finally {

@@ -174,7 +174,7 @@ labSupport('rollback of a confirmed run on a real host', () => {
     'a way back that is asked for runs as a unit of its own, and a cut of the link in its middle does not end it',
     async () => {
       const undo =
-        "cat /proc/self/cgroup > /run/undone; pkill -f 'sshd: ops' || true; sleep 3; echo whole >> /run/undone";
+        "cat /proc/self/cgroup > /run/undone; pkill -f '^sshd(-session)?: ops' || true; sleep 3; echo whole >> /run/undone";
       const file = lab.playbook('cut', commandOf('false', 'true', undo));
       const { code, report } = await lab.runPlaybook(file, '--confirm-timeout', '30');
       expect([code, statusOf(report, 'gw1')]).toEqual([2, 'reverted']);

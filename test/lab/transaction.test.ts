@@ -186,7 +186,7 @@ labSupport('transactions on a real host', () => {
     async () => {
       const playbook = lab.playbook(
         'cut',
-        trap("pkill -f 'sshd: ops' || true; sleep 1; touch /run/trap", 'rm -f /run/trap'),
+        trap("pkill -f '^sshd(-session)?: ops' || true; sleep 1; touch /run/trap", 'rm -f /run/trap'),
       );
       const { code, report, stderr } = await lab.runPlaybook(playbook, '--confirm-timeout', '10');
       expect(stderr).not.toMatch(/\n\s+at /);

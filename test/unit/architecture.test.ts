@@ -34,6 +34,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   listr2: ['reporters'],
+  elkjs: ['reporters'],
   'node-ssh': ['transport'],
   ssh2: ['transport'],
   jiti: ['playbook'],

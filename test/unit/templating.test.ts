@@ -35,6 +35,14 @@ describe('templates', () => {
     expect([render('x', {}), render('y', {})]).toEqual(['mine', 'only here']);
   });
 
+  it('write JSON values by a helper, which takes nothing for nothing', () => {
+    write('x.hbs', '{{json text}} {{json list}}{{#each map}} {{json @key}}: {{json this}}{{/each}}');
+    const data = { text: 'a "b"', list: [1, 'c'], map: { k: 'v' } };
+    expect(templates([root])('x', data)).toBe('"a \\"b\\"" [1,"c"] "k": "v"');
+    write('y.hbs', '{{json missing}}');
+    expect(failure(() => templates([root])('y', {})).message).toContain('not defined');
+  });
+
   it('escape nothing by themselves: configuration files are no HTML', () => {
     write('x.hbs', '{{value}}');
     expect(templates([root])('x', { value: `a & b = "c"` })).toBe('a & b = "c"');

@@ -1,11 +1,16 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
+import { lintAppHost, lintBridges, lintGatewayBeside } from './app-host.ts';
+import { lintBalance } from './balance.ts';
 import { lintBandwidth, lintPeaks } from './bandwidth.ts';
+import { lintDocker } from './docker.ts';
 import { lintEgress } from './egress.ts';
 import { lintListeners } from './listeners.ts';
+import { lintPublished } from './published.ts';
 import { lintZones } from './zones.ts';
 import type { Lint, LintInput } from './lint.ts';
 import { lintNat } from './nat.ts';
+import { lintUntranslated } from './untranslated.ts';
 import { lintEips, lintNetworks, lintNics, nicAddresses } from './networks.ts';
 
 export type { Lint, LintInput } from './lint.ts';
@@ -15,11 +20,18 @@ const LINTS = [
   lintNics,
   lintEips,
   lintNat,
+  lintUntranslated,
   lintBandwidth,
   lintPeaks,
   lintZones,
   lintEgress,
+  lintDocker,
+  lintPublished,
+  lintAppHost,
+  lintBridges,
+  lintGatewayBeside,
   lintListeners,
+  lintBalance,
 ];
 
 /** Everything about one host that does not fit together. */

@@ -48,6 +48,12 @@ function lintBackends(
       });
     seen.add(id);
     const { via } = backend;
+    if (via !== undefined && !blocks)
+      lints.push({
+        path: [...path, 'via'],
+        message: `nobody knows which NIC reaches the router ${via}`,
+        hint: 'Declare nics: with their addresses.',
+      });
     if (via !== undefined && blocks && !blocks.some((block) => contains(networkOf(block), via))) {
       lints.push({
         path: [...path, 'via'],
@@ -61,6 +67,10 @@ function lintBackends(
 
 function listenerCollisions(listeners: readonly Listener[]): Lint[] {
   const stretches = listeners.flatMap((entry, index): Stretch[] => {
+    if (entry.redirect) {
+      const { port, protocol } = entry.redirect;
+      return [{ lane: `this-host ${protocol}`, from: port, to: port, index }];
+    }
     if (entry.address === undefined || entry.port === undefined) return [];
     const protocols = entry.protocol === 'tcp+udp' ? ['tcp', 'udp'] : [entry.protocol];
     const ranges = portRanges(entry.port);
@@ -69,7 +79,7 @@ function listenerCollisions(listeners: readonly Listener[]): Lint[] {
     );
   });
   return collisions(stretches).map(({ earlier, later }) => ({
-    path: ['listeners', later.index, 'port'],
+    path: ['listeners', later.index, listeners[later.index]?.redirect ? 'redirect' : 'port'],
     message:
       earlier.index === later.index
         ? `port ${later.from} stands twice in this list`

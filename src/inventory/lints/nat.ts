@@ -1,4 +1,4 @@
-import { contains } from '../../model/ipv4.ts';
+import { contains, networkOf } from '../../model/ipv4.ts';
 import { portRanges } from '../../roles/variables/ports.ts';
 import type { DnatEntry, HostVariables, Nat } from '../../roles/variables/index.ts';
 import type { Path } from '../document.ts';
@@ -56,9 +56,10 @@ function inKnownNetwork(path: Path, block: string, networks: HostVariables['netw
 function doubleSources(entries: readonly { source: string }[]): Lint[] {
   const first = new Map<string, number>();
   return entries.flatMap(({ source }, index): Lint[] => {
-    const before = first.get(source);
+    // 10.0.0.5, 10.0.0.5/32, and 10.0.0.5/24 for 10.0.0.0/24.
+    const before = first.get(networkOf(source));
     if (before === undefined) {
-      first.set(source, index);
+      first.set(networkOf(source), index);
       return [];
     }
     const message = `${source} already has entry ${before + 1} of nat.snat`;

@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { complainOfAddress, oneOrMore } from './addresses.ts';
+import { labSection } from './lab.ts';
 import { port } from './ports.ts';
 import { complain, refuse, secretText, section, shown, text } from './text.ts';
 import type { Complaint } from './text.ts';
@@ -126,25 +127,5 @@ export const connectionVariables = {
     .optional()
     .describe('Hosts to jump through, nearest to this machine first: inventory names or [user@]host[:port].'),
   host_keys: oneOrMore(hostKey).optional().describe('Pinned host keys; left out = your known_hosts.'),
-  lab: section('How the lab builds this host.', {
-    image: z
-      .enum(['bare', 'full'])
-      .default('bare')
-      .describe('bare = neither firewalld nor Docker; full = with both.'),
-    addresses: z
-      .enum(['primary', 'all'])
-      .optional()
-      .describe(
-        'Which addresses of its NICs the host has when it boots; left out = all, but only the primary ones for a NAT gateway, whose role adds the others.',
-      ),
-    default_route: z
-      .boolean()
-      .optional()
-      .describe('With several gateways in one network: this one is where the network’s route table points.'),
-    ssh_port: port.optional().describe('The port its sshd listens on; left out = 22.'),
-    serve: z
-      .array(port)
-      .default([])
-      .describe('Ports that answer with the name of the host and its caller, for checks.'),
-  }).optional(),
+  lab: labSection,
 };

@@ -8,13 +8,13 @@ import { nat } from './nat.ts';
 import { echoUrl, eips, networks, nics } from './networks.ts';
 import { section } from './text.ts';
 
+const presentOrAbsent = z
+  .enum(['present', 'absent'])
+  .default('present')
+  .describe('absent = what the role changed goes back to what it was before; packages stay.');
+
 const roleState = (what: string) =>
-  section(`Whether this host is ${what}.`, {
-    state: z
-      .enum(['present', 'absent'])
-      .default('present')
-      .describe('absent = what the role changed goes back to what it was before; packages stay.'),
-  }).optional();
+  section(`Whether this host is ${what}.`, { state: presentOrAbsent }).optional();
 
 /** Every variable that provision reads, all optional; any other variable of a host passes untouched. */
 export const hostVariables = z.looseObject({
@@ -30,7 +30,15 @@ export const hostVariables = z.looseObject({
   listeners: listeners.optional(),
   nat_gateway: roleState('a NAT gateway'),
   app_host: roleState('a multi-NIC app host'),
-  load_balancer: roleState('a load balancer'),
+  load_balancer: section('Whether this host is a load balancer, and how.', {
+    state: presentOrAbsent,
+    engine: z
+      .enum(['auto', 'nftables', 'iptables'])
+      .default('auto')
+      .describe(
+        'What holds the rules. auto = nftables where a listener needs it or firewalld or Docker is installed, else iptables.',
+      ),
+  }).optional(),
 });
 
 /** A host's variables after validation: defaults are filled in, every key is optional. */

@@ -3,7 +3,7 @@ import { address } from './addresses.ts';
 import { duration, durationSeconds } from './amounts.ts';
 import { thingName, urlPath } from './names.ts';
 import { port, portOrRange, ports } from './ports.ts';
-import { complain, refuse, section } from './text.ts';
+import { complain, refuse, section, text } from './text.ts';
 
 /** One server behind a listener. */
 export const backend = section('A server behind the listener.', {
@@ -28,9 +28,20 @@ export const health = section('How a backend is found dead and alive again.', {
   http: section('Ask over HTTP.', {
     path: urlPath.default('/').describe('The path that is asked for.'),
     status: z.number().int().min(100).max(599).default(200).describe('The status that means healthy.'),
+    body: text('A part of the answer.', { longest: 200 })
+      .optional()
+      .describe('What the answer must contain; left out = the status is enough.'),
   })
     .optional()
     .describe('Ask over HTTP; left out = a TCP connection is enough.'),
+  command: text('A shell command.', { longest: 1000 })
+    .optional()
+    .describe(
+      'Ask by a command of the balancer: exit 0 = healthy. It finds the backend in $ADDRESS and $PORT. Excludes http.',
+    ),
+  source: address
+    .optional()
+    .describe('The address of this host that checks come from; left out = what the route says.'),
   port: port.optional().describe('The port that is checked; left out = the backend’s own.'),
   interval: duration.default('2s').describe('Time between two checks of a backend.'),
   timeout: duration.default('1s').describe('How long an answer may take.'),
@@ -53,6 +64,12 @@ export const health = section('How a backend is found dead and alive again.', {
     .enum(['reject', 'keep-all'])
     .default('reject')
     .describe('When every backend is dead: refuse clients at once, or go on with all of them.'),
+}).superRefine((entry, context) => {
+  if (entry.command === undefined) return;
+  if (entry.http)
+    refuse(context, complain('a check is either http or a command', 'Leave one out.'), ['command']);
+  if (entry.source !== undefined)
+    refuse(context, complain('a command chooses its source itself', 'Leave it out.'), ['source']);
 });
 
 /** Clients that stay with their backend. */
@@ -82,7 +99,9 @@ export const listener = section(
     algorithm: z
       .enum(['round-robin', 'weighted', 'random', 'source-hash'])
       .default('round-robin')
-      .describe('How new connections are spread.'),
+      .describe(
+        'How new connections are spread, each by weight: round-robin (weighted is the same) = in turn, random = by chance, source-hash = by the client’s address.',
+      ),
     affinity: affinity.optional().describe('Keeps a client with its backend.'),
     snat: z
       .boolean()
@@ -92,10 +111,17 @@ export const listener = section(
       ),
     backends: z.array(backend).min(1).optional().describe('The servers.'),
     health: health.optional().describe('Takes dead backends out of the rotation.'),
+    identity: section('Where answers tell backends apart.', {
+      path: urlPath.describe(
+        'A path whose answer begins with a word of each backend’s own, as its host name.',
+      ),
+    })
+      .optional()
+      .describe('Where backends of HTTP can be told apart: checks count then who answers after a change.'),
   },
 ).superRefine((entry, context) => {
   if (entry.redirect) {
-    for (const key of ['address', 'port', 'backends', 'health', 'affinity'] as const) {
+    for (const key of ['address', 'port', 'backends', 'health', 'affinity', 'identity'] as const) {
       if (entry[key] !== undefined)
         refuse(context, complain(`a redirect has no ${key}`, 'Leave it out.'), [key]);
     }

@@ -18,6 +18,20 @@ export const thingName = text('A name: letters, digits, "_", "." and "-", not st
   longest: 64,
 });
 
+/** What Docker takes for the name of a container (moby, daemon/names). */
+export const dockerName = text(
+  'A name that Docker takes for a container: letters, digits, "_", "." and "-", two at least.',
+  {
+    complaint: mustMatch(
+      /^[A-Za-z0-9][A-Za-z0-9_.-]+$/,
+      'a name that Docker takes',
+      'Use two or more letters, digits, "_", "." and "-", beginning with a letter or digit.',
+    ),
+    pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]+$',
+    longest: 64,
+  },
+);
+
 /** A network interface of Linux: 15 bytes at most (IFNAMSIZ of if.h), no slash, no white space. */
 export const interfaceName = text('The name of a network interface, at most 15 bytes.', {
   complaint: (value) => {

@@ -7,6 +7,11 @@ import { named, section } from './text.ts';
 /** One network that hosts stand in. */
 export const network = section('A network: its addresses, and what routes out of it.', {
   cidr: cidr.describe('The addresses of this network, as 172.31.0.0/24.'),
+  region: thingName
+    .optional()
+    .describe(
+      'Where it lies. Networks of one region route to each other, others meet by public addresses only; left out = all lie in one. The lab reads it.',
+    ),
   gateway: address.optional().describe('The router of this network, as the cloud or the rack provides it.'),
 });
 

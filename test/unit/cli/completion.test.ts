@@ -29,8 +29,8 @@ describe('completion in bash', () => {
   it.each([
     { line: ['provision', 'va'], offers: ['validate'] },
     { line: ['provision', 'in'], offers: ['init', 'inventory', 'inventory'] },
-    { line: ['provision', 'inventory', ''], offers: ['blame', 'host', 'list'] },
-    { line: ['provision', 'schema', ''], offers: ['inventory', 'report', 'variables'] },
+    { line: ['provision', 'inventory', ''], offers: ['blame', 'graph', 'host', 'list'] },
+    { line: ['provision', 'schema', ''], offers: ['events', 'inventory', 'report', 'variables'] },
     { line: ['provision', 'completion', 'z'], offers: ['zsh'] },
     { line: ['provision', 'ping', '--host-key-checking', ''], offers: ['accept-new', 'off', 'strict'] },
     { line: ['provision', 'ping', '--host-key-checking', '=', 's'], offers: ['strict'] },

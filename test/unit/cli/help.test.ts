@@ -17,12 +17,21 @@ const helpOf = async (command: Command): Promise<string> => {
 };
 
 describe('help', () => {
-  it.each(commands)('of %s fits a screen of 80 columns', async (_name, command) => {
-    const lines = (await helpOf(command)).trimEnd().split('\n');
-    expect(lines.filter((line) => line.length > 80)).toEqual([]);
-    // The first screen has the name of every flag; the page that explains each of them may grow a little longer.
-    expect(lines.length).toBeLessThanOrEqual(command.name() === 'run' ? 34 : 27);
-  });
+  // The first screen has every command; the pages of those that take a playbook explain every flag of a run.
+  const mostLines = (command: Command): number => {
+    if (command === root) return 32;
+    if (command.name() === 'rollback') return 30;
+    return ['run', 'plan', 'apply', 'verify', 'drift', 'config'].includes(command.name()) ? 56 : 25;
+  };
+
+  it.each(commands)(
+    'of %s fits a screen of 80 columns, most of them one of 25 lines',
+    async (_name, command) => {
+      const lines = (await helpOf(command)).trimEnd().split('\n');
+      expect(lines.filter((line) => line.length > 80)).toEqual([]);
+      expect(lines.length).toBeLessThanOrEqual(mostLines(command));
+    },
+  );
 
   it.each(commands.filter(([name]) => !name.startsWith('provision lab')))(
     'of %s has an example',
@@ -31,11 +40,11 @@ describe('help', () => {
     },
   );
 
-  it('shows the main form first, every flag of it, and every command with a sentence', async () => {
+  it('shows the main form first, every flag of it that has a letter, and every command with a sentence', async () => {
     const text = await helpOf(root);
     expect(text).toMatch(/^Usage: provision PLAYBOOK -i INVENTORY \[flags\]\n/);
     const run = root.commands.find((command) => command.name() === 'run');
-    for (const { long } of run?.options ?? []) expect(text).toContain(long);
+    for (const { short, long } of run?.options ?? []) if (short) expect(text).toContain(`${short} ${long}`);
     for (const command of root.commands.filter((each) => each !== run)) {
       expect(text).toMatch(new RegExp(`^ {2}${command.name()} +\\S.{10,}`, 'm'));
     }
@@ -49,8 +58,6 @@ describe('help', () => {
     const { out } = await typed('run', '--help');
     for (const heading of ['Hosts:', 'Run:', 'Connection:', 'Output:'])
       expect(out).toContain(`\n${heading}\n`);
-    expect(out.replaceAll(/\s+/g, ' ')).toContain(
-      '(strict|accept-new|off, default strict, $PROVISION_HOST_KEY_CHECKING)',
-    );
+    expect(out.replaceAll(/\s+/g, ' ')).toContain('(strict|accept-new|off, default strict)');
   });
 });

@@ -118,3 +118,26 @@ describe('provision schema', () => {
     expect(JSON.parse(out)).toMatchObject({ $schema: expect.stringContaining('json-schema.org') });
   });
 });
+
+describe('provision inventory graph', () => {
+  it('draws some hosts only, where that is wanted', async () => {
+    const { out } = await typed(
+      'inventory',
+      'graph',
+      '-i',
+      'inventory/prod',
+      '-l',
+      'gw1',
+      '--format',
+      'mermaid',
+    );
+    expect(out).toContain('"gw1 · NAT gateway"');
+    expect(out).not.toContain('app1');
+  });
+
+  it('a page says that nobody was asked', async () => {
+    const { out } = await typed('inventory', 'graph', '-i', 'inventory/lab', '--format', 'html');
+    expect(out).toContain('<h1>inventory/lab</h1>');
+    expect(out).toContain('Nothing was contacted.');
+  });
+});

@@ -44,6 +44,14 @@ describe('starting', () => {
     expect(started('--version').out).toBe(`${version}\n`);
   });
 
+  it('a layout of pictures is loaded only to draw one', () => {
+    expect(libraries(started('inventory', 'list', '-i', 'inventory/lab').files)).not.toContain('elkjs');
+    expect(
+      libraries(started('inventory', 'graph', '--format', 'mermaid', '-i', 'inventory/lab').files),
+    ).not.toContain('elkjs');
+    expect(libraries(started('inventory', 'graph', '-i', 'inventory/lab').files)).toContain('elkjs');
+  });
+
   it('control: a command that reads an inventory loads more', () => {
     expect(libraries(started('validate', '-i', 'inventory/lab').files)).toEqual(
       expect.arrayContaining(['commander', 'yaml', 'zod']),

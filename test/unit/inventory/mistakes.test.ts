@@ -15,7 +15,7 @@ const inventory = (vars: string): string =>
   ['all:', '  hosts:', '    gw:', ...vars.split('\n').map((line) => `      ${line}`)].join('\n');
 
 const NICS =
-  'networks: { a: { cidr: 10.0.0.0/24 } }\nnics: { eth0: { network: a, address: 10.0.0.2/24 } }\neips: { shop: { public: 203.0.113.9, private: 10.0.0.2 } }';
+  'networks: { a: { cidr: 10.0.0.0/24, gateway: 10.0.0.1 } }\nnics: { eth0: { network: a, address: 10.0.0.2/24 } }\neips: { shop: { public: 203.0.113.9, private: 10.0.0.2 } }';
 
 const mistakes: Mistake[] = [
   {
@@ -195,6 +195,14 @@ const mistakes: Mistake[] = [
     hint: 'Did you mean "shop"?',
   },
   {
+    what: 'a source of two SNAT entries, written in two ways',
+    vars: `${NICS}\nnat: { snat: [{ source: 10.0.0.8, to: shop }, { source: 10.0.0.8/32, to: shop }] }`,
+    message: /10\.0\.0\.8\/32 already has entry 1 of nat\.snat/,
+    line: 7,
+    column: 63,
+    hint: 'Write one entry; several EIPs go into its to: [a, b].',
+  },
+  {
     what: 'an unknown eip of a pool',
     vars: `${NICS}\nnat: { snat: [{ source: 10.0.0.8, to: [shop, toString] }] }`,
     message: /no EIP named "toString"/,
@@ -324,10 +332,10 @@ const mistakes: Mistake[] = [
   },
   {
     what: 'a container outside its network',
-    vars: `${NICS}\negress: [{ name: x, nic: eth0, scheme: docker, network: { name: n, subnet: 172.19.0.0/16 }, containers: [{ name: c, image: a, ip: 172.20.0.1 }] }]`,
+    vars: `${NICS}\negress: [{ name: x, nic: eth0, scheme: docker, network: { name: n, subnet: 172.19.0.0/16 }, containers: [{ name: c1, image: a, ip: 172.20.0.1 }] }]`,
     message: /172.20.0.1 is not in 172.19.0.0\/16/,
     line: 7,
-    column: 137,
+    column: 138,
     hint: /172.19.0.0\/16/,
   },
   {
@@ -603,9 +611,30 @@ describe('case 34: warnings', () => {
     ]);
   });
 
+  test('sources that are let through, or excepted, and that nothing translates', async () => {
+    const rule = (more: string): string => `    - { action: accept, direction: forward, ${more} }`;
+    const warnings = await warningsOf(
+      [
+        NICS,
+        'nat: { masquerade: [10.0.0.0/26], snat: [{ source: 10.0.0.7, to: shop, except: [0.0.0.0/0] }] }',
+        'firewall:',
+        '  filter:',
+        rule('source: 10.0.0.64/26'),
+        rule('source: [10.0.0.9, 10.0.0.64/26], destination: 10.0.0.128/26'),
+        rule('source: [10.0.0.9, 198.51.100.0/24]'),
+        rule('source: [10.0.0.9, 10.0.0.200], destination: 10.9.0.0/24'),
+      ].join('\n'),
+    );
+    expect(warnings.map(({ message }) => message.split(' (host')[0])).toEqual([
+      'nat.snat[0].except[0]: 10.0.0.7 keeps its own source towards everywhere, and so has no translation at all',
+      'firewall.filter[0].source: 10.0.0.64/26 is let through, and nothing translates it: nothing of it leaves the networks',
+      'firewall.filter[3].source: 10.0.0.200 is let through, and nothing translates it: nothing of it leaves the networks',
+    ]);
+  });
+
   test('an address in no known network', async () => {
     const warnings = await warningsOf(
-      'networks: { a: { cidr: 10.0.0.0/24 } }\nnat: { masquerade: [10.9.0.0/24] }',
+      'networks: { a: { cidr: 10.0.0.0/24, gateway: 10.0.0.1 } }\nnat: { masquerade: [10.9.0.0/24] }',
     );
     expect(warnings.map(({ message }) => message)).toEqual([
       'nat.masquerade[0]: 10.9.0.0/24 is in no known network (host gw). Declare its network, or mend the address',

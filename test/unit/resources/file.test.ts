@@ -44,6 +44,18 @@ describe('case 25: a path that is no plain file', () => {
 });
 
 describe('file', () => {
+  it('a new one is one change; of one that is there, mode and owner are told apart', () => {
+    const told = (stdout: string): (string | undefined)[] =>
+      file({ path: '/etc/motd', content: 'new\n' })
+        .plan({ stdout, code: 0 }, facts)
+        ?.changes.map(({ sentence }) => sentence) ?? [];
+    expect(told('absent\n')).toEqual(['/etc/motd is missing']);
+    expect(told('0600 root adm\nnew\n')).toEqual([
+      'file:/etc/motd mode is 0600 in the saved configuration, should be 0644',
+      'file:/etc/motd group is adm in the saved configuration, should be root',
+    ]);
+  });
+
   it('offers both texts for a diff', () => {
     expect(
       file({ path, content: 'new\n' }).plan({ stdout: '0644 root root\nold\n', code: 0 }, facts)?.text,

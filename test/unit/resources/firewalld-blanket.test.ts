@@ -14,10 +14,18 @@ const out = (files: Readonly<Record<string, string>>) => ({
 const warned = (files: Readonly<Record<string, string>>, declared: string[] = []): readonly string[] =>
   blanketZones(declared).warnings?.(out(files)) ?? [];
 
-describe('zones that masquerade everything', () => {
+describe('zones that masquerade or forward everything', () => {
   it('are named, unless they are declared, which are owned whole', () => {
     const files = { public: zone(''), wan: zone('  <masquerade/>\n'), own: zone('  <masquerade/>\n') };
     expect(warned(files, ['own'])).toEqual([expect.stringMatching(/^zone wan of firewalld masquerades/)]);
+  });
+
+  it('one that forwards between interfaces it names is told too; without interfaces it forwards nothing', () => {
+    const bare = '<?xml version="1.0" encoding="utf-8"?>\n<zone>\n  <forward/>\n</zone>\n';
+    expect(warned({ wan: zone('  <forward/>\n'), public: bare })).toEqual([
+      expect.stringMatching(/^zone wan of firewalld forwards everything/),
+    ]);
+    expect(warned({ wan: zone('  <forward/>\n') }, ['wan'])).toEqual([]);
   });
 
   it('a rule that masquerades one source is none of them, and a broken file says nothing', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { firewalldPolicy, firewalldZone } from '../../../src/resources/index.ts';
+import { runtimeFields } from '../../../src/resources/firewalld-dbus.ts';
 import { policyFromXml, zoneFromXml } from '../../../src/resources/firewalld-xml.ts';
 import { captured, describeResource, facts } from './conformance.ts';
 
@@ -36,6 +37,17 @@ describe('firewalld zone', () => {
     expect(change?.changes[0]?.sentence).toBe(
       'zone public: missing live: masquerade for 172.31.0.16/28 towards outside 172.31.0.0/24',
     );
+  });
+
+  it('firewalld 0.9 writes NOT in small letters: the same rule all the same', () => {
+    const { stdout } = captured('debian-11-firewalld-0.9.3-zone-gateway');
+    expect(stdout).toContain('destination not address');
+    expect(runtimeFields(stdout, ['rules'], 'zone')).toEqual({
+      rules: [
+        'rule family="ipv4" destination address="172.31.0.2" forward-port port="8080" protocol="tcp" to-port="80" to-addr="172.31.0.21"',
+        'rule family="ipv4" source address="172.31.0.16/28" destination NOT address="172.31.0.0/24" masquerade',
+      ],
+    });
   });
 
   it('removed permanently only: a write and no reload', () => {

@@ -34,9 +34,10 @@ describe('rules of a NAT gateway', () => {
       { name: 'web', eip: 'shop', port: 80, protocol: 'tcp+udp', to: '172.31.0.8', to_port: 8080 },
     ];
     const text = nft({ dnat });
-    for (const address of ['172.31.0.3', '203.0.113.11'])
-      for (const protocol of ['tcp', 'udp'])
-        expect(text).toContain(`${address} . ${protocol} . 80 : 172.31.0.8 . 8080`);
+    for (const protocol of ['tcp', 'udp'])
+      expect(text.replaceAll(/\s+/g, ' ')).toContain(
+        `map dnat_${protocol} { type ipv4_addr . inet_service : ipv4_addr . inet_service elements = { 172.31.0.3 . 80 : 172.31.0.8 . 8080, 203.0.113.11 . 80 : 172.31.0.8 . 8080 } }`,
+      );
     expect(save({ dnat }).match(/-j DNAT --to-destination 172\.31\.0\.8:8080/g)).toHaveLength(4);
   });
 
@@ -44,7 +45,7 @@ describe('rules of a NAT gateway', () => {
     const entry = { name: 'media', eip: 'office', port: '7000-7002', protocol: 'udp', to: '172.31.0.9' };
     expect(nft({ dnat: [entry] })).toContain('172.31.0.2 . udp . 7000-7002 : 172.31.0.9');
     expect(nft({ dnat: [{ ...entry, to_port: '9000-9002' }] })).toContain(
-      '172.31.0.2 . udp . 7002 : 172.31.0.9 . 9002',
+      '172.31.0.2 . 7002 : 172.31.0.9 . 9002',
     );
     expect(save({ dnat: [{ ...entry, to_port: '9000-9002' }] })).toContain(
       '--dport 7000:7002 -j DNAT --to-destination 172.31.0.9:9000-9002/7000',

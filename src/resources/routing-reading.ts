@@ -1,0 +1,91 @@
+import { parseReadFile, readFile } from '../shell/write-file.ts';
+import { sh } from '../shell/quote.ts';
+import { parseNic, readNic, wasRead } from './nic-manager.ts';
+import type { NicManager } from './nic-manager.ts';
+import { parseRouting, readRouting } from './routing-live.ts';
+import type { LiveRouting } from './routing-live.ts';
+import { ROUTING_DROP_IN } from './routing-networkd.ts';
+import type { PolicyRoutingProps } from './routing-plan.ts';
+import { ROUTING_SCRIPT, ROUTING_UNIT, UNIT_FILE, UNIT_LINK } from './routing-unit.ts';
+
+/** The main table may be as long as the internet's. Lines. */
+const MAIN_LINES = 200;
+
+/** Everything that a host says of its policy routing. */
+export interface RoutingReading {
+  readonly live: LiveRouting;
+  /** Numeric ids by the user that was asked for; null = there is none. */
+  readonly uids: ReadonlyMap<string, string | null>;
+  /** How answers to the SSH connection of the run leave now: `ip route get`; '' = nobody knows. */
+  readonly sshRoute: string;
+  /** Routes of the main table but the default ones, as `ip route` prints them. */
+  readonly main: readonly string[];
+  /** Drop-ins of ours by their path. */
+  readonly dropIns: ReadonlyMap<string, string>;
+  readonly script: string | null;
+  readonly unit: string | null;
+  readonly enabled: boolean;
+  readonly following: boolean;
+  /** By NIC; null = the host has no such NIC. */
+  readonly managers: ReadonlyMap<string, NicManager | null>;
+}
+
+/** Shell text that prints it, each part under a line of its own. Reads only. */
+export const readWholeRouting = ({ nics, users }: PolicyRoutingProps): string =>
+  [
+    readRouting(nics.map(({ table }) => table)),
+    ...users.map(({ user }) => sh`printf 'user %s %s\\n' ${user} "$(id -u -- ${user} 2>/dev/null)"`),
+    'set -- ${SSH_CONNECTION:-}',
+    `if [ $# -eq 4 ]; then printf 'ssh %s\\n' "$(ip -4 -N route get "$1" from "$3" 2>/dev/null | head -n 1)"; fi`,
+    `ip -4 -N route show table main 2>/dev/null | head -n ${MAIN_LINES} | sed 's/^/main /'`,
+    `for file in /etc/systemd/network/*.network.d/${ROUTING_DROP_IN}; do`,
+    `  if [ -f "$file" ]; then printf 'drop-in %s %s\\n' "$(base64 < "$file" | tr -d '\\n')" "$file"; fi`,
+    'done',
+    sh`if [ -L ${UNIT_LINK} ]; then echo enabled; fi`,
+    sh`if systemctl -q is-active ${ROUTING_UNIT} 2>/dev/null; then echo following; fi`,
+    ...[ROUTING_SCRIPT, UNIT_FILE].flatMap((path) => [sh`echo ${`=== file ${path}`}`, readFile(path)]),
+    ...nics.flatMap(({ name }) => [sh`echo ${`=== nic ${name}`}`, readNic(name)]),
+  ].join('\n');
+
+/** What it printed; null = nobody has read the host. */
+export function parseWholeRouting(stdout: string, { nics }: PolicyRoutingProps): RoutingReading | null {
+  const [first = '', ...rest] = stdout.split(/^=== /m);
+  if (!first.startsWith('rules ')) return null;
+  const parts = new Map(
+    rest.map((part): [string, string] => {
+      const end = part.indexOf('\n');
+      return [part.slice(0, end), part.slice(end + 1)];
+    }),
+  );
+  const lines = first.split('\n');
+  const words = (name: string): string[] =>
+    lines.flatMap((line) => (line.startsWith(`${name} `) ? [line.slice(name.length + 1)] : []));
+  const fileOf = (path: string): string | null => parseReadFile(parts.get(`file ${path}`) ?? '');
+  return {
+    live: parseRouting(first),
+    uids: new Map(
+      words('user').map((line): [string, string | null] => {
+        const [user = '', uid = ''] = line.split(' ');
+        return [user, /^\d+$/.test(uid) ? uid : null];
+      }),
+    ),
+    sshRoute: words('ssh')[0] ?? '',
+    main: words('main').filter((line) => !line.startsWith('default ')),
+    dropIns: new Map(
+      words('drop-in').flatMap((line): [string, string][] => {
+        const [, text = '', path] = /^(\S*) (\/etc\/systemd\/network\/[^/]+\/[^/]+)$/.exec(line) ?? [];
+        return path === undefined ? [] : [[path, Buffer.from(text, 'base64').toString('utf8')]];
+      }),
+    ),
+    script: fileOf(ROUTING_SCRIPT),
+    unit: fileOf(UNIT_FILE),
+    enabled: lines.includes('enabled'),
+    following: lines.includes('following'),
+    managers: new Map(
+      nics.map(({ name }) => {
+        const part = parts.get(`nic ${name}`) ?? '';
+        return [name, wasRead(part) ? (parseNic(part, name)?.manager ?? null) : null];
+      }),
+    ),
+  };
+}

@@ -1,0 +1,50 @@
+import { gatewayLab } from './gateway-lab.ts';
+import type { GatewayLab } from './gateway-lab.ts';
+
+/** What a load balancer's lab can do besides. */
+export interface BalancerLab extends GatewayLab {
+  /** Rewrites the variables of lb1. */
+  declare(vars: string): void;
+  /** Asks so often from there, one new connection each; how often each first word came ("none" = no answer). */
+  answers(from: string, url: string, times: number, flags?: string): Promise<Record<string, number>>;
+}
+
+/** `A 20\nB 20` of uniq(1), turned round. */
+export const counts = (text: string): Record<string, number> =>
+  Object.fromEntries(
+    text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((line) => line.trim().split(/\s+/))
+      .map(([count = '', word = '']): [string, number] => [word, Number(count)]),
+  );
+
+/** inventory/lab-load-balancer with its own variables for lb1, indented as those of a host. */
+export async function balancerLab(
+  vars: string,
+  hosts = (text: string): string => text,
+): Promise<BalancerLab> {
+  const declared = (text: string): string => `ansible_host: 10.192.0.65
+nics: { eth0: { network: vpc-b, address: 10.192.0.65/24 } }
+eips: { web: { public: 203.0.113.65, private: 10.192.0.65 } }
+${text}`;
+  const lab = await gatewayLab(
+    ({ edit }) => {
+      edit('hosts.yml', hosts);
+      edit('host_vars/lb1.yml', () => declared(vars));
+    },
+    'inventory/lab-load-balancer',
+    'playbooks/load-balancer.ts',
+  );
+  return {
+    ...lab,
+    declare: (text) => lab.edit('host_vars/lb1.yml', () => declared(text)),
+    answers: async (from, url, times, flags = '') =>
+      counts(
+        await lab.on(
+          from,
+          `for i in $(seq ${times}); do curl -s -m 5 ${flags} ${url} || echo none; done | cut -d ' ' -f 1 | sort | uniq -c`,
+        ),
+      ),
+  };
+}

@@ -1,0 +1,17 @@
+// npm run test:matrix [-- FILE…]: the cases on real hosts, once for each release of Debian; fails when one of them does.
+import { spawnSync } from 'node:child_process';
+
+const RELEASES = ['debian-11', 'debian-12', 'debian-13'];
+const wanted = process.env.PROVISION_LAB_RELEASE;
+const files = process.argv.slice(2);
+const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--runInBand'];
+const failed = RELEASES.filter((release) => wanted === undefined || wanted === release).filter((release) => {
+  console.log(`\n=== ${release} ===`);
+  const { status } = spawnSync(process.execPath, [...jest, ...(files.length > 0 ? files : ['test/lab'])], {
+    stdio: 'inherit',
+    env: { ...process.env, PROVISION_LAB_RELEASE: release },
+  });
+  return status !== 0;
+});
+console.log(failed.length === 0 ? '\nall releases passed' : `\nfailed: ${failed.join(', ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
