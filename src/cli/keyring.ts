@@ -27,7 +27,7 @@ export function keyringOf({ vaultPasswordFile = [], vaultId = [], ageIdentity = 
       ...files.map((file) => `default@${file}`),
       ...words(env['ANSIBLE_VAULT_IDENTITY_LIST']),
     ],
-    ageIdentities: [...ageIdentity, ...words(env['PROVISION_AGE_IDENTITY'])],
+    ageIdentities: ageIdentity,
     ...(stdin.isTTY ? { ask: askHidden } : {}),
   });
 }

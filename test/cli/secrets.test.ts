@@ -90,6 +90,8 @@ function makeProject(host: FakeHost, resources = FILES, head = ''): Project {
   return project;
 }
 
+const REPORTS = ['json', 'xml', 'md', 'html', 'ndjson'].map((form) => `report.${form}`);
+
 const run = (project: Project, words: readonly string[] = [], env: NodeJS.ProcessEnv = ENV): Promise<Ended> =>
   project.provision(
     [
@@ -101,8 +103,7 @@ const run = (project: Project, words: readonly string[] = [], env: NodeJS.Proces
         'db1',
         '-F',
         project.setup.configFile,
-        '--report',
-        'report.json',
+        ...REPORTS.flatMap((name) => ['--report', name]),
         '--no-rollback',
       ],
       ...FLAGS,
@@ -113,7 +114,7 @@ const run = (project: Project, words: readonly string[] = [], env: NodeJS.Proces
 
 /** All that was printed, and every report that was written. */
 const told = (project: Project, ended: Ended): string =>
-  [ended.stdout, ended.stderr, readFileSync(project.at('report.json'), 'utf8')].join('\n');
+  [ended.stdout, ended.stderr, ...REPORTS.map((name) => readFileSync(project.at(name), 'utf8'))].join('\n');
 
 /** Watches the arguments of every process of this machine, and the environment of those that a run has started. */
 async function watching<T>(work: () => Promise<T>): Promise<{ result: T; seen: Set<string> }> {
@@ -265,11 +266,9 @@ const crashing = defineResource<{ name: string; token: unknown }, { saved: { a: 
       command({ name: 'shows', check: 'false', run: \`sh -c 'sleep 0.3; exit 3' M4RKER\`, undo: 'true' })`;
     const project = makeProject(await network.host(), planted);
     const { result: ended, seen } = await watching(() => run(project, ['--diff', '-vvv']));
-    const [report, state] = [
-      readFileSync(project.at('report.json'), 'utf8'),
-      filesBelow(project.at('remote-state-db1')).map((file) => readFileSync(file, 'utf8')),
-    ];
-    for (const text of [ended.stdout, report, state.join()]) expect(found(text)).toContain('M4RKER');
+    const reports = REPORTS.map((name) => readFileSync(project.at(name), 'utf8'));
+    const state = filesBelow(project.at('remote-state-db1')).map((file) => readFileSync(file, 'utf8'));
+    for (const text of [ended.stdout, ...reports, state.join()]) expect(found(text)).toContain('M4RKER');
     expect([...seen].some((words) => found(words).length > 0)).toBe(true);
     expect(found(Buffer.from('x M4RKER y').toString('base64')).length).toBeGreaterThan(0);
   });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { complainOfAddress, oneOrMore } from './addresses.ts';
 import { labSection } from './lab.ts';
 import { port } from './ports.ts';
-import { complain, refuse, secretText, section, shown, text } from './text.ts';
+import { complain, refuse, secretText, shown, text } from './text.ts';
 import type { Complaint } from './text.ts';
 
 const OPTION_LIKE = 'must not start with "-": ssh would take it for an option';
