@@ -34,6 +34,9 @@ export interface Config {
   readonly timeout?: number;
   readonly askBecomePass?: boolean;
   readonly becomePasswordFile?: string;
+  readonly vaultPasswordFile?: string | readonly string[];
+  readonly vaultId?: string | readonly string[];
+  readonly ageIdentity?: string | readonly string[];
   readonly listHosts?: boolean;
   readonly listTasks?: boolean;
   readonly listTags?: boolean;
@@ -45,7 +48,8 @@ export interface Config {
   readonly json?: boolean;
   /** For `provision inventory graph`. */
   readonly format?: 'svg' | 'mermaid' | 'html';
-  /** These three for `provision rehearse`. */
+  /** These four for `provision rehearse`. */
+  readonly release?: string;
   readonly quick?: boolean;
   readonly keep?: boolean;
   readonly install?: boolean;
