@@ -48,8 +48,9 @@ export interface Config {
   readonly json?: boolean;
   /** For `provision inventory graph`. */
   readonly format?: 'svg' | 'mermaid' | 'html';
-  /** These four for `provision rehearse`. */
+  /** For `provision lab up` and `provision rehearse`: debian-11, debian-12 or debian-13. */
   readonly release?: string;
+  /** These three for `provision rehearse`. */
   readonly quick?: boolean;
   readonly keep?: boolean;
   readonly install?: boolean;

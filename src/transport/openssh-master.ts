@@ -5,6 +5,7 @@ import { within } from './abort.ts';
 
 const LOOK_EVERY_MS = 15;
 const FAREWELL_MS = 1000;
+const LAST_WORDS_MS = 500;
 const STDERR_KEPT = 4096;
 
 /**
@@ -42,6 +43,7 @@ export async function startMaster(
   child.stderr
     .setEncoding('utf8')
     .on('data', (text: string) => (stderr = (stderr + text).slice(-STDERR_KEPT)));
+  const said = new Promise<void>((resolve) => void child.stderr.once('close', resolve));
   child.stdin.on('error', () => undefined);
   const ended = new Promise<void>((resolve) => {
     const end = (): void => {
@@ -49,7 +51,8 @@ export async function startMaster(
       child.stdin.destroy();
       resolve();
     };
-    child.on('exit', end);
+    // Not 'close': a ProxyCommand that outlives its ssh keeps the pipe open. What was said before is read all the same.
+    child.on('exit', () => void within(said, LAST_WORDS_MS).then(end));
     child.on('error', (error) => {
       stderr = error.message;
       end();

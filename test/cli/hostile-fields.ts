@@ -124,3 +124,29 @@ export const GATEWAY = {
   ],
   nat_gateway: { state: 'present' },
 };
+
+/** A gateway that is an app host as well: what every field of the schema has around it. */
+export const EVERYTHING = {
+  ...GATEWAY,
+  egress: [
+    {
+      name: 'apps',
+      nic: 'eth0',
+      scheme: 'docker',
+      network: {
+        name: 'apps',
+        subnet: '10.90.0.0/24',
+        options: { mtu: '1400' },
+      },
+      containers: [
+        {
+          name: 'app1',
+          image: 'app:1',
+          ip: '10.90.0.10',
+          environment: { MODE: 'fast' },
+          command: ['serve'],
+        },
+      ],
+    },
+  ],
+};

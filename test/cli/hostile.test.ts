@@ -18,12 +18,21 @@ import type { ProvisionError } from '../../src/model/error.ts';
 import type { Facts, Resource } from '../../src/model/resource.ts';
 import { play, playbook } from '../../src/playbook/define.ts';
 import { toBaseline } from '../../src/resources/index.ts';
+import { appHost } from '../../src/roles/app-host.ts';
 import { loadBalancer } from '../../src/roles/load-balancer.ts';
 import { natGateway } from '../../src/roles/nat-gateway.ts';
 import { templates } from '../../src/templating.ts';
 import type { FakeHost } from '../fakehost/fake-host.ts';
 import { fakeNetwork } from '../fakehost/fake-network.ts';
-import { GATEWAY, hostileTexts, nameOf, placeOf, textFields, withText } from './hostile-fields.ts';
+import {
+  EVERYTHING,
+  GATEWAY,
+  hostileTexts,
+  nameOf,
+  placeOf,
+  textFields,
+  withText,
+} from './hostile-fields.ts';
 import { errorsIn, playbookOf, projectFor } from './project.ts';
 import type { Project } from './project.ts';
 
@@ -56,7 +65,9 @@ async function prepare(inventory: unknown): Promise<Outcome> {
   try {
     const loaded = await loadInventory([file]);
     const compiled = compile({
-      playbook: playbook('gateway', [play({ hosts: 'nat-gateway', roles: [natGateway(), loadBalancer()] })]),
+      playbook: playbook('gateway', [
+        play({ hosts: 'nat-gateway', roles: [natGateway(), appHost(), loadBalancer()] }),
+      ]),
       inventory: loaded,
       render: templates(['templates']),
       select: (pattern) => selectHosts(loaded, pattern),
@@ -126,7 +137,7 @@ describe('case 32: hostile text in every field of the inventory', () => {
   const passed = new Set<string>();
 
   it('control: the inventory without it is valid, and its scripts parse', async () => {
-    const outcome = await prepare(gatewayWith(GATEWAY));
+    const outcome = await prepare(gatewayWith(EVERYTHING));
     expect(outcome.problems).toBeNull();
     if (outcome.problems === null) expect(scriptsOf(outcome.compiled).map(parse)).toHaveLength(5);
   });
@@ -152,7 +163,7 @@ describe('case 32: hostile text in every field of the inventory', () => {
     '%s: refused there with a clear error, or inert',
     async (name, field) => {
       for (const [kind, text] of texts()) {
-        const outcome = await prepare(gatewayWith(withText(GATEWAY, field, text)));
+        const outcome = await prepare(gatewayWith(withText(EVERYTHING, field, text)));
         if (outcome.problems === null) {
           passed.add(name);
           for (const script of scriptsOf(outcome.compiled)) {
@@ -178,11 +189,15 @@ describe('case 32: hostile text in every field of the inventory', () => {
     },
   );
 
-  it('what passed is known: a path of this machine, a long URL, what a health check asks', () => {
+  it('what passed is known: a path of this machine, a long URL, what a container or a health check gets', () => {
     expect([...passed].sort()).toEqual([
       'ansible_ssh_private_key_file',
       'echo_url',
       'echo_url[0]',
+      'egress[0].containers[0].command[0]',
+      'egress[0].containers[0].environment.name1',
+      'egress[0].network.options.<key>',
+      'egress[0].network.options.name1',
       'listeners[0].health.command',
       'listeners[0].health.http.body',
     ]);

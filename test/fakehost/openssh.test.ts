@@ -197,7 +197,8 @@ describe('trouble on the way, in the words and codes of the other transport', ()
   it('reports what a ProxyCommand of the user complained about', async () => {
     const setup = setupFor(
       { db1: await hostWith() },
-      { lines: { db1: ['ProxyCommand echo no way through >&2; exit 1'] } },
+      // ssh puts `exec` before it: a redirection of its own would close standard output before a word is said.
+      { lines: { db1: ['ProxyCommand sh -c "echo no way through >&2; exit 1"'] } },
     );
     await expect(login(setup)).rejects.toMatchObject({
       code: 'ssh-protocol',

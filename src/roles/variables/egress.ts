@@ -16,7 +16,10 @@ const variableName = text('The name of an environment variable.', {
 const variableValue = z
   .string()
   .max(100_000)
-  .refine((value) => !value.includes('\0'), 'must not contain a NUL byte')
+  .superRefine((value, context) => {
+    if (!value.includes('\0')) return;
+    refuse(context, complain('must not contain a NUL byte', 'No environment can hold it: encode the value.'));
+  })
   .describe('A value.');
 
 /** One container. */
