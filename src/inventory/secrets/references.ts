@@ -71,7 +71,11 @@ function encryptedValue(text: string, place: Place, keyring: Keyring): Secret {
 
 /** The name by which errors speak of it, and how its value is had. */
 function readerOf(kind: string, rest: string, directory: string, keyring: Keyring): [string, ReadSecret] {
-  if (kind === 'env') return [`env:${rest}`, () => variable(rest)];
+  if (kind === 'env') {
+    // Already now: ssh -G and git are started before secrets are read, and must not be handed it.
+    takeVariable(rest);
+    return [`env:${rest}`, () => variable(rest)];
+  }
   if (kind === 'exec') {
     const name = `exec:${rest}`;
     const words = shellWords(rest);
