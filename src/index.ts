@@ -27,7 +27,7 @@ export {
 export { quote, sh } from './shell/quote.ts';
 export { ProvisionError } from './model/error.ts';
 export type { Secret } from './model/secret.ts';
-export type { Check, CheckResult } from './model/check.ts';
+export type { Check, CheckHint, CheckResult, Diagnosis, Question } from './model/check.ts';
 export type { Host } from './model/host.ts';
 export type {
   CheckSpec,

@@ -3,6 +3,7 @@ import type { Check, CheckWhen } from '../model/check.ts';
 import type { Place } from '../model/error.ts';
 import type { CheckSpec, PlayContext } from '../model/playbook.ts';
 import { sh } from '../shell/quote.ts';
+import { egressDiagnosis } from './egress-diagnosis.ts';
 import { echoUrls, scriptAt, vantages } from './vantage.ts';
 
 export const NO_WAY_OUT = 'no way out';
@@ -74,6 +75,10 @@ function checks(
       timeout,
       script: scriptAt(from, script(urls, timeout, sourceOf(options.source))),
       place: options.place,
+      diagnosis:
+        kind === 'egress' && options.source === undefined
+          ? egressDiagnosis(from, any, urls, context)
+          : undefined,
       read: (output) => {
         const got = read(output);
         return any.includes(got) ? expected : got;

@@ -4,7 +4,7 @@ import type { ProvisionError } from '../model/error.ts';
 import type { CheckResult } from '../model/check.ts';
 import type { Phase } from '../model/event.ts';
 import type { HostReport, HostStatus } from '../model/report.ts';
-import { reported, reportedChanges } from '../model/reported.ts';
+import { reported, reportedChanges, reportedCuts } from '../model/reported.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import type { Session, Target, Transport } from '../model/transport.ts';
 import type { ProbeResult } from './probe-script.ts';
@@ -83,9 +83,7 @@ export class HostRun {
     const lockouts = this.changes.flatMap(({ resource, lockout: sentence }) =>
       sentence === undefined ? [] : [{ resource, sentence }],
     );
-    const cuts = this.changes.flatMap(({ resource, cuts: sentences = [] }) =>
-      sentences.map((sentence) => ({ resource, sentence })),
-    );
+    const cuts = this.changes.flatMap(reportedCuts);
     return {
       name: this.name,
       status: this.status,

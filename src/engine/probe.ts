@@ -71,10 +71,12 @@ function understood<T>(target: Target, parse: () => T): T {
 }
 
 /** Where the result of a check is kept: at the host that asked; the controller's at the first host of the run. */
+export function ownerOf({ compiled: { hosts, vantages } }: Context, from: string): string {
+  return (from === CONTROLLER ? (hosts[0] ?? vantages[0]) : hostOf(from)) ?? '';
+}
+
 export function keep(context: Context, result: CheckResult): void {
-  const { hosts, vantages } = context.compiled;
-  const owner = result.from === CONTROLLER ? (hosts[0] ?? vantages[0]) : hostOf(result.from);
-  context.runs.get(owner ?? '')?.checks.set(checkKey(result), result);
+  context.runs.get(ownerOf(context, result.from))?.checks.set(checkKey(result), result);
   context.emit({ type: 'check-done', result });
 }
 

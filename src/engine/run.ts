@@ -7,6 +7,7 @@ import type { HostReport } from '../model/report.ts';
 import type { Target, Transport } from '../model/transport.ts';
 import { applyBatch } from './apply.ts';
 import type { Compiled, CompiledPlay } from './compile.ts';
+import { explainFailures } from './explain.ts';
 import { HostRun } from './host-run.ts';
 import { exitCodeOf } from './outcome.ts';
 import { planHost } from './plan.ts';
@@ -137,6 +138,13 @@ async function runPlays(context: Context, begin: boolean): Promise<void> {
   }
 }
 
+/** A plan that changes something says by itself why things are not yet as they should be. */
+const worthExplaining = ({ options, runs, signal }: Context): boolean =>
+  signal?.aborted !== true &&
+  (!options.check ||
+    options.prove === true ||
+    [...runs.values()].every(({ changes }) => changes.length === 0));
+
 /** Everything a run needs, and the event that it has started. */
 export function contextFor(compiled: Compiled, options: RunOptions, dependencies: RunDependencies): Context {
   const { emit, targets } = dependencies;
@@ -204,6 +212,11 @@ export async function run(
     const moved = options.plan ? movedHosts(context, options.plan) : new Map<HostRun, unknown>();
     const unread = compiled.hosts.some((name) => runs.get(name)?.error);
     await runPlays(context, options.check || !options.plan || (moved.size === 0 && !unread));
+    if (worthExplaining(context))
+      await explainFailures(
+        context,
+        compiled.plays.flatMap((play) => play.checks),
+      );
     if (options.check && !dependencies.signal?.aborted) plan = savedPlan(context);
     for (const [host, error] of moved) {
       host.fail('failed', error);

@@ -6,6 +6,7 @@ import type { Session } from '../model/transport.ts';
 import { asked, judge, mustRevert } from './checks.ts';
 import type { CompiledPlay } from './compile.ts';
 import { confirmHost } from './confirm.ts';
+import { explainFailures } from './explain.ts';
 import type { HostRun } from './host-run.ts';
 import { changesOf } from './plan.ts';
 import { askController, checkKey, CONTROLLER, keep, readHost } from './probe.ts';
@@ -13,11 +14,19 @@ import type { CheckOutput } from './probe-script.ts';
 import type { Context } from './run.ts';
 import { takeBack } from './take-back.ts';
 
+/** Milliseconds of the window that must be left to look for a reason. */
+const TO_EXPLAIN_MS = 25_000;
+
+const hasTime = ({ transaction, windowEnds = 0 }: HostRun): boolean =>
+  transaction?.armed !== true || windowEnds - Date.now() > TO_EXPLAIN_MS;
+
 interface Verdict {
   /** Why the batch must be put back; null = it stays. */
   readonly reason: string | null;
   /** The host whose fault it is. */
   readonly culprit: string | null;
+  /** Nothing but checks decided it. */
+  readonly byCheck?: boolean;
 }
 
 const fine: Verdict = { reason: null, culprit: null };
@@ -113,10 +122,15 @@ async function verify(
       return {
         reason: `check "${result.name}": expected ${result.expected}, got ${result.got}`,
         culprit: culpritOf(broken.check, changed),
+        byCheck: true,
       };
     }),
   );
-  return { verdict: verdicts.find((verdict) => verdict.reason !== null) ?? fine, results: all };
+  const bad = verdicts.filter(({ reason }) => reason !== null);
+  return {
+    verdict: { ...(bad[0] ?? fine), byCheck: bad.every(({ byCheck }) => byCheck === true) },
+    results: all,
+  };
 }
 
 /** Verifies a batch that was applied, then confirms it; if one host or check fails, the whole batch is put back. */
@@ -127,7 +141,10 @@ export async function settleBatch(
 ): Promise<'ok' | 'failed'> {
   const applied = batch.filter((host) => host.transaction !== null);
   const failed = batch.find((host) => host.transaction === null);
-  const nothing = (reason: string, culprit: string | null) => ({ verdict: { reason, culprit }, results: [] });
+  const nothing = (reason: string, culprit: string | null): Awaited<ReturnType<typeof verify>> => ({
+    verdict: { reason, culprit },
+    results: [],
+  });
   const { verdict, results } = failed
     ? nothing(`${failed.name} of the same batch failed`, failed.name)
     : context.signal?.aborted
@@ -141,7 +158,10 @@ export async function settleBatch(
     );
     return applied.every((host) => host.status === 'changed') ? 'ok' : 'failed';
   }
-  const { reason, culprit } = verdict;
+  const { reason, culprit, byCheck = false } = verdict;
+  // As long as the change is there: once it is back, nobody can see any more why it failed. A host that cannot be managed
+  // goes back at once.
+  if (byCheck && applied.every(hasTime)) await explainFailures(context, play.checks);
   await Promise.all(
     applied.map((host) =>
       context.limit(() => host.timed('revert', () => takeBack(context, host, reason, culprit))),

@@ -1,4 +1,5 @@
 import type { LabNames } from './names.ts';
+import type { LabFault } from './faults.ts';
 import type { LabHost, LabNetwork, LabNic, LabPlan } from './plan.ts';
 
 const bare = (cidr: string): string => cidr.split('/')[0] ?? '';
@@ -11,6 +12,8 @@ export const counterName = (nic: LabNic): string => `wrong_source_${nic.index}`;
 /** Addresses that a NIC may send from. */
 export const ownAddresses = (nic: LabNic): string[] => nic.addresses.map(bare);
 
+const has = (host: LabHost, fault: LabFault): boolean => host.faults.includes(fault);
+
 function nicChain(host: LabHost, nic: LabNic): string {
   const rules = [
     `ip saddr { ${ownAddresses(nic).join(', ')} } return`,
@@ -18,7 +21,7 @@ function nicChain(host: LabHost, nic: LabNic): string {
     'ip saddr 0.0.0.0 drop',
     'ip daddr 224.0.0.0/4 drop',
     // A cloud's "source/destination check off": what a gateway forwards inwards keeps the client's address.
-    ...(host.role === 'gateway' ? ['ip daddr @inside return'] : []),
+    ...(host.role === 'gateway' && !has(host, 'source-destination-check') ? ['ip daddr @inside return'] : []),
     `counter name ${counterName(nic)} drop`,
   ];
   return `  chain nic_${nic.index} {\n    ${rules.join('\n    ')}\n  }`;
@@ -44,6 +47,20 @@ function regionRules(plan: LabPlan, names: LabNames): string {
   return rules.join('\n');
 }
 
+/** What the cloud does not hand to a NIC because a step was left out. Without a word, as clouds do it. */
+function faultRules(host: LabHost, nic: LabNic, link: string): string[] {
+  const own = ownAddresses(nic).join(', ');
+  return [
+    ...(has(host, 'source-destination-check') ? [`oifname "${link}" ip daddr != { ${own} } drop`] : []),
+    // Packets between hosts are not tracked here: what begins something is told by itself.
+    ...(has(host, 'security-group')
+      ? ['tcp flags & (syn | ack) == syn', 'meta l4proto udp', 'icmp type echo-request'].map(
+          (begins) => `oifname "${link}" ip saddr @inside ${begins} drop`,
+        )
+      : []),
+  ];
+}
+
 /**
  * The cloud's packet rules. EIPs are one to one and both ways, by conntrack, so that ICMP errors are translated too.
  * Only packets of EIP flows are tracked: a packet that passes the fabric twice (host → gateway → outside) is two packets.
@@ -54,7 +71,8 @@ export function fabricRuleset(plan: LabPlan, names: LabNames): string {
   const inside = hosts.filter(({ nic }) => isInside(nic));
   const outsideLinks = hosts.filter(({ nic }) => !isInside(nic)).map(({ nic }) => names.link(nic.index));
   const cidrs = plan.networks.filter(({ isPublic }) => !isPublic).map(({ cidr }) => cidr);
-  const eips = inside.flatMap(({ nic }) => nic.eips);
+  const eips = inside.flatMap(({ host, nic }) => (has(host, 'eip-binding') ? [] : nic.eips));
+  const faults = hosts.flatMap(({ host, nic }) => faultRules(host, nic, names.link(nic.index)));
   const insideLinks = inside.map(({ nic }) => names.link(nic.index));
   return `
 table ip cloud {
@@ -79,6 +97,10 @@ ${regionRules(plan, names)}
     iifname @inside_links ip daddr @inside notrack
     iifname @inside_links ip saddr != @eip_private notrack
     iifname "${names.controllerLink}" ip saddr ${plan.controller.direct} notrack
+  }
+  chain faults {
+    type filter hook forward priority filter; policy accept;
+    ${faults.join('\n    ')}
   }
   chain to_eip {
     type nat hook prerouting priority dstnat; policy accept;
@@ -114,6 +136,9 @@ export const nicSysctl = (nic: LabNic, names: LabNames): string =>
 
 const TABLE_OF_NETWORK = 1000;
 
+const hostHas = (plan: LabPlan, name: string | null, fault: LabFault): boolean =>
+  plan.hosts.some((host) => host.name === name && has(host, fault));
+
 /** `ip -batch` lines for routes that do not hang on a link. */
 export function fabricRoutes(plan: LabPlan): string[] {
   return [
@@ -123,9 +148,10 @@ export function fabricRoutes(plan: LabPlan): string[] {
       ...(isPublic ? [] : [`rule add priority 100 to ${cidr} lookup main`]),
     ]),
     `rule add priority 110 to ${plan.controller.direct} lookup main`,
-    ...plan.networks.map(
-      (_, index) => `route add unreachable default metric 4000000 table ${TABLE_OF_NETWORK + index}`,
-    ),
+    ...plan.networks.map((network, index) => {
+      const kind = hostHas(plan, network.gatewayHost, 'route-table') ? 'blackhole' : 'unreachable';
+      return `route add ${kind} default metric 4000000 table ${TABLE_OF_NETWORK + index}`;
+    }),
     'route add unreachable default metric 4000000',
   ];
 }
@@ -137,16 +163,20 @@ export function nicRules(plan: LabPlan, nic: LabNic, names: LabNames): string[] 
   const link = names.link(nic.index);
   // The gateway's own packets must not be handed back to it: without an EIP it has no way out either.
   const isGateway = network.gatewayHost === nic.host;
+  const unbound = hostHas(plan, nic.host, 'eip-binding');
   return [
-    ...nic.eips.map((eip) => `rule add priority 200 iif ${link} from ${eip.private} lookup main`),
+    ...(unbound ? [] : nic.eips).map(
+      (eip) => `rule add priority 200 iif ${link} from ${eip.private} lookup main`,
+    ),
     isGateway
-      ? `rule add priority 300 iif ${link} unreachable`
+      ? `rule add priority 300 iif ${link} ${unbound ? 'blackhole' : 'unreachable'}`
       : `rule add priority 300 iif ${link} lookup ${TABLE_OF_NETWORK + plan.networks.indexOf(network)}`,
   ];
 }
 
 /** The NIC that a network's route table points to: the gateway's own one there, else its first one in that region. */
 function gatewayNic(plan: LabPlan, network: LabNetwork): LabNic | undefined {
+  if (hostHas(plan, network.gatewayHost, 'route-table')) return undefined;
   const nics = plan.hosts.find(({ name }) => name === network.gatewayHost)?.nics ?? [];
   return (
     nics.find((nic) => nic.network === network.name) ??

@@ -79,8 +79,8 @@ async function buildLayer(
   progress(`image ${layer.name} is built (${Math.round((Date.now() - started) / 1000)} s)`);
 }
 
-/** A killed `lab up` must not leave its commands working on. */
-const TIED = ['setpriv', '--pdeathsig', 'TERM'];
+/** A killed `lab up` must not leave its commands working on, nor what they mounted: that goes with their namespace. */
+const TIED = ['setpriv', '--pdeathsig', 'TERM', 'unshare', '--mount'];
 
 async function debootstrap(release: Release, root: string, work: string): Promise<void> {
   const hook = join(work, 'fetch-hook');
@@ -104,7 +104,6 @@ async function debootstrap(release: Release, root: string, work: string): Promis
   await run(['sh', '-c', FINISH_SCRIPT, 'finish', root]);
 }
 
-/** The mount is in a namespace of its own: it goes with the command, however that ends. */
 const OVER_SCRIPT = `set -eu
 mount -t overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" overlay "$4"
 exec sh -c "$5" layer "$4"
@@ -119,8 +118,5 @@ async function buildOver(
   const lower = below.map(pathOf).reverse().join(':');
   const [workdir, root] = [join(work, 'work'), join(work, 'root')];
   for (const directory of [made, workdir, root]) mkdirSync(directory, { mode: 0o755 });
-  await run([
-    ...[...TIED, 'unshare', '--mount', 'sh', '-c', OVER_SCRIPT, 'over'],
-    ...[lower, made, workdir, root, script],
-  ]);
+  await run([...[...TIED, 'sh', '-c', OVER_SCRIPT, 'over'], ...[lower, made, workdir, root, script]]);
 }

@@ -2,6 +2,8 @@ import { isIPv4 } from 'node:net';
 import type { Host } from '../model/host.ts';
 import { addressOf, contains } from '../model/ipv4.ts';
 import { PRIVATE_SPACE } from '../model/nat-rules.ts';
+import { LAB_FAULTS } from './faults.ts';
+import type { LabFault } from './faults.ts';
 import type { Release } from './image-spec.ts';
 import { readImage } from './plan-image.ts';
 import type { LabHost, LabNetwork, LabNic, LabRole } from './plan.ts';
@@ -62,6 +64,7 @@ export function readHost(host: Host, { index, firstNic, networks, release, notes
     defaultRoute: lab.default_route === true,
     natSources: natSources(host),
     standIn: false,
+    faults: readFaults(host, lab.faults ?? []),
   };
 }
 
@@ -74,6 +77,20 @@ function readAddresses(host: Host, value: unknown): 'primary' | 'all' {
     '`lab.addresses` is neither primary nor all',
     'Write `lab: { addresses: primary }` or `all`.',
   );
+}
+
+function readFaults(host: Host, value: unknown): LabFault[] {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((item) => {
+    const known = LAB_FAULTS.find((fault) => fault === item);
+    if (known) return known;
+    throw refuse(
+      host,
+      ['lab', 'faults'],
+      '`lab.faults` names a fault that the lab does not know',
+      `Write \`lab: { faults: [${LAB_FAULTS[0]}] }\`, or one of: ${LAB_FAULTS.slice(1).join(', ')}.`,
+    );
+  });
 }
 
 function readUser(host: Host, notes: string[]): string {

@@ -50,7 +50,14 @@ export function standIns(
     return {
       ...{ name, index, hostname: name, role: network === null ? 'probe' : 'plain', standIn: true },
       image: { release, image: 'bare', nic: 'networkd', iptables: 'nft' },
-      ...{ user: 'root', address: addresses[0] ?? '', sshPort: 22, defaultRoute: false, natSources: [] },
+      ...{
+        user: 'root',
+        address: addresses[0] ?? '',
+        sshPort: 22,
+        defaultRoute: false,
+        natSources: [],
+        faults: [],
+      },
       nics: [
         {
           ...{ host: name, name: 'eth0', index: nicCount + at, network: network?.name ?? null, eips: [] },

@@ -2,6 +2,7 @@ import type { Host, Inventory } from '../model/host.ts';
 import { ProblemList, ProvisionError } from '../model/error.ts';
 import type { AddressRange } from '../model/ipv4.ts';
 import { formatAddress, rangesOverlap, blockRange } from '../model/ipv4.ts';
+import type { LabFault } from './faults.ts';
 import type { ImageSpec, Release } from './image-spec.ts';
 import { DEFAULT_RELEASE } from './image-spec.ts';
 import { readHost } from './plan-host.ts';
@@ -65,6 +66,7 @@ export interface LabHost {
   readonly natSources: readonly string[];
   /** Nobody's host: it answers where the inventory points to addresses that it has no host for. */
   readonly standIn: boolean;
+  readonly faults: readonly LabFault[];
 }
 
 /** Where the operator stands: one address inside hosts see directly, one for everything else. */

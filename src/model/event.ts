@@ -36,6 +36,8 @@ export type RunEvent =
     }
   | { readonly type: 'host-reverting'; readonly host: string; readonly reason: string }
   | { readonly type: 'check-done'; readonly result: CheckResult }
+  /** Why it fails was found out: the same result with its hint. */
+  | { readonly type: 'check-explained'; readonly result: CheckResult }
   | { readonly type: 'host-failed'; readonly host: string; readonly error: ProvisionError }
   | { readonly type: 'host-finished'; readonly host: string; readonly report: HostReport }
   | { readonly type: 'run-finished'; readonly exitCode: number; readonly hosts: readonly HostReport[] };

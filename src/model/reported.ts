@@ -22,3 +22,11 @@ export const reported = (error: ProvisionError, near?: Place): ReportedError => 
 /** The differences of a resource as a report holds them; `near` = where to look when no role has said it. */
 export const reportedChanges = ({ changes, place }: ResourceChange, near?: Place): ReportedChange[] =>
   changes.map((change) => ({ ...change, ...reportedPlace(place ?? near) }));
+
+/** What a change takes from somebody, as a report holds it. */
+export const reportedCuts = ({
+  resource,
+  cuts = [],
+  destroys,
+}: ResourceChange): { resource: string; sentence: string }[] =>
+  [...cuts, ...(destroys === undefined ? [] : [destroys])].map((sentence) => ({ resource, sentence }));

@@ -15,6 +15,10 @@ export const checksOf = (hosts: readonly HostReport[]): CheckResult[] => hosts.f
 const statusColour = (colours: Colours) =>
   ({ pass: colours.green, fail: colours.red, unproven: colours.yellow }) as const;
 
+/** Why it fails, as a line below it. */
+export const hintLine = ({ hint }: CheckResult): string | null =>
+  hint ? `likely: ${oneLine(hint.sentence)}` : null;
+
 /** One check in one line that stands alone: "check fail: web1 leaves by …: expected …, got … (before: pass)". */
 export function checkLine(result: CheckResult, colours: Colours): string {
   const { status, baseline } = result;
@@ -64,6 +68,16 @@ export function checkTable(results: readonly CheckResult[], width: number, colou
 const worthSaying = ({ status, baseline }: CheckResult): boolean =>
   status !== 'pass' || (baseline !== null && baseline !== status);
 
+/** Each reason once, with the checks that fail for it. */
+function reasonsOf(results: readonly CheckResult[]): string[] {
+  const names = new Map<string, string[]>();
+  for (const result of results) {
+    const line = hintLine(result);
+    if (line !== null) names.set(line, [...(names.get(line) ?? []), result.from]);
+  }
+  return [...names].map(([line, from]) => `${[...new Set(from)].map(oneLine).join(', ')}: ${line}`);
+}
+
 export interface CheckSectionOptions {
   readonly width: number;
   /** Every check, however many. */
@@ -86,6 +100,7 @@ export function checkSection(
     `${colours.bold('CHECKS')}${check ? '  as things are now (--check)' : ''}`,
     ...(shown.length > 0 ? checkTable(shown, width, colours) : []),
     ...(more > 0 ? [`${more} ${shown.length > 0 ? 'more ' : ''}${more === 1 ? 'passes' : 'pass'}`] : []),
+    ...reasonsOf(results).flatMap((reason) => wrap(reason, width, '', '  ').map(colours.yellow)),
     ...unproven.flatMap(({ name, got }) =>
       wrap(`unproven: ${oneLine(name)}: ${oneLine(got)}`, width, '', '  ').map(colours.yellow),
     ),

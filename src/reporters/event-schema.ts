@@ -42,6 +42,7 @@ export const eventSchema = {
     line('step-failed', { host: text, resource: text, output: text }),
     line('host-reverting', { host: text, reason: text }),
     line('check-done', { result: check }),
+    line('check-explained', { result: check }),
     line('host-failed', { host: text, error }),
     line('host-finished', { host: text, report: host }),
     line('run-finished', { exitCode: count, hosts: { type: 'array', items: host } }),

@@ -2,7 +2,7 @@ import type { Emit } from '../model/event.ts';
 import type { HostReport } from '../model/report.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { forewarningsOf, sentencesOf, SIGNS } from './change-sentences.ts';
-import { checkLine, checksOf } from './checks.ts';
+import { checkLine, checksOf, hintLine } from './checks.ts';
 import type { Colours } from './colour.ts';
 import { unifiedDiff } from './diff.ts';
 import { printable } from './printable.ts';
@@ -73,6 +73,9 @@ export function progressLines({ verbosity, quiet, err, colours }: ProgressLinesO
       case 'check-done':
         if (verbosity >= 1) progress(event.result.from, checkLine(event.result, colours));
         return;
+      // Said with the check, at the end.
+      case 'check-explained':
+        return;
       case 'host-failed':
         return problemLines(event.error, colours).forEach((line) => err(line));
       case 'host-finished':
@@ -98,7 +101,11 @@ export function resultLines({ quiet, diff, out, colours }: ResultLinesOptions): 
 
   const finished = (hosts: readonly HostReport[]): void => {
     const checks = checksOf(hosts).filter(({ status }) => !quiet || status !== 'pass');
-    checks.forEach((one) => result(one.from, checkLine(one, colours)));
+    checks.forEach((one) => {
+      result(one.from, checkLine(one, colours));
+      const reason = hintLine(one);
+      if (reason !== null) result(one.from, `  ${colours.yellow(reason)}`);
+    });
     if (quiet) return;
     if (check) out(`\n${toMake(hosts)}`);
     out('');

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Emit, RunEvent } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
-import { reported, reportedChanges } from '../model/reported.ts';
+import { reported, reportedChanges, reportedCuts } from '../model/reported.ts';
 
 /** An event as one line says it: what a program needs, nothing that a host would run. */
 export function eventData(event: RunEvent): Record<string, unknown> {
@@ -16,7 +16,7 @@ export function eventData(event: RunEvent): Record<string, unknown> {
     lockouts: changes.flatMap(({ resource, lockout: sentence }) =>
       sentence === undefined ? [] : [{ resource, sentence }],
     ),
-    cuts: changes.flatMap(({ resource, cuts = [] }) => cuts.map((sentence) => ({ resource, sentence }))),
+    cuts: changes.flatMap(reportedCuts),
   };
 }
 

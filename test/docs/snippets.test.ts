@@ -72,11 +72,14 @@ describe('inventories in the documentation', () => {
     eips: '{ office: { public: 203.0.113.10, private: 172.31.0.2 } }',
   };
 
+  /** Marks of fragments that are for a host of this group, by the playbook of its name. */
+  const ROLES = ['app-host', 'load-balancer'];
+
   const write = (name: string, { text, mark }: Pick<Block, 'text' | 'mark'>): string => {
     const root = path.join(directory, name);
     mkdirSync(path.join(root, 'host_vars'), { recursive: true });
-    const group = mark === 'app-host' ? mark : 'nat-gateway';
-    const isFragment = mark === 'host' || mark === 'gateway' || mark === 'app-host';
+    const group = ROLES.includes(mark) ? mark : 'nat-gateway';
+    const isFragment = mark === 'host' || mark === 'gateway' || ROLES.includes(mark);
     writeFileSync(
       path.join(root, 'hosts.yml'),
       isFragment
@@ -112,10 +115,10 @@ describe('inventories in the documentation', () => {
   });
 
   it.each(
-    inventories.filter(({ mark }) => mark === 'app-host').map((block) => [titleOf(block), block] as const),
-  )('%s: the role app-host takes it', async (name, block) => {
+    inventories.filter(({ mark }) => ROLES.includes(mark)).map((block) => [titleOf(block), block] as const),
+  )('%s: the role of its mark takes it', async (name, block) => {
     const inventory = [write(`role-${name.replaceAll('/', '-')}`, block)];
-    const { compiled } = await load('playbooks/app-host.ts', { inventory });
+    const { compiled } = await load(`playbooks/${block.mark}.ts`, { inventory });
     expect(compiled.hosts).toEqual(['gw1']);
   });
 

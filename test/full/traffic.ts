@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
 import { loadInventory } from '../../src/inventory/load.ts';
 import { labOf } from '../../src/lab/index.ts';
 import { labNames } from '../../src/lab/names.ts';
@@ -25,14 +26,22 @@ export async function trafficIn({ inventory }: GatewayLab) {
   const lab = await labOf(await loadInventory([inventory]));
   if (!lab) throw new Error('the lab is not up');
   const names = labNames(lab.id);
-  const start = (host: string, ...argv: string[]): ChildProcess =>
-    spawn('ip', ['netns', 'exec', names.namespace(host), process.execPath, PROGRAM, ...argv], {
+  const start = (host: string, ...argv: string[]): ChildProcess => {
+    const inside = ['ip', 'netns', 'exec', names.namespace(host), process.execPath, PROGRAM, ...argv];
+    const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...inside], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    // A test that failed before it ended this one must not wait for it for ever.
+    child.unref();
+    if (child.stdout instanceof Socket) child.stdout.unref();
+    return child;
+  };
   /** Ends one and answers what it counted. */
   const end = <T>(child: ChildProcess): Promise<T> =>
     new Promise((resolve, reject) => {
       let output = '';
+      child.ref();
+      if (child.stdout instanceof Socket) child.stdout.ref();
       child.stdout?.on('data', (chunk) => (output += String(chunk)));
       child.on('close', () => {
         try {

@@ -80,7 +80,11 @@ labSupport('backends in other regions, by their public addresses (row F, seed 00
       await pause(1000);
       // Silence, not a refusal: nothing comes back from there.
       await lab.on('north1', 'nft insert rule ip group in drop');
-      await pause(OUT_WITHIN + 5000);
+      await lab.on(
+        'lb1',
+        "for i in $(seq 300); do grep -q '^192.0.2.10 .* down ' /run/provision/lb/regions && exit 0; sleep 0.2; done; exit 1",
+      );
+      await pause(4000);
       const { total, failed, firstFailed, lastFailed } = await end<Load>(load);
       expect(total).toBeGreaterThan(100);
       expect(failed).toBeGreaterThan(0);

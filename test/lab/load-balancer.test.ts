@@ -30,9 +30,22 @@ const FOREIGN = `iptables -N by-hand; iptables -A by-hand -s 192.0.2.66/32 -j DR
 iptables -t nat -N BY-HAND; iptables -t nat -A BY-HAND -s 192.0.2.0/24 -j ACCEPT; iptables -t nat -A POSTROUTING -j BY-HAND; iptables -t nat -A PREROUTING -j BY-HAND`;
 const FOREIGN_RULES = `iptables-save | grep -v -e '^[#*C]' -e PROVISION_ -e '^:[A-Z]* '`;
 
-/** 400 addresses of the balancer itself, each asking once: clients by address. */
-const BY_ADDRESS = (url: string): string =>
-  `ip addr add 10.200.0.0/16 dev lo 2>/dev/null; seq 400 | xargs -P 4 -I{} sh -c 'curl -s -m 5 --interface 10.200.$(({} / 250)).$(({} % 250 + 1)) ${url} || echo none' | cut -d ' ' -f 1 | sort | uniq -c`;
+/** Seed 004's own rules, as somebody typed them: the balancer that is taken over. */
+const BY_HAND = ['14', '15']
+  .map((last, index) =>
+    [
+      `iptables -t nat -A PREROUTING -d 10.192.0.65/32 -p tcp -m tcp --dport 8080 -m statistic --mode nth --every ${2 - index} --packet 0 -j DNAT --to-destination 10.1.160.${last}:8080`,
+      `iptables -t nat -A POSTROUTING -d 10.1.160.${last}/32 -p tcp -m tcp --dport 8080 -j SNAT --to-source 10.192.0.65`,
+    ].join('\n'),
+  )
+  .join('\n');
+/** What they had to switch on too, which is the host's state before provision came. */
+const FORWARDS = `echo net.ipv4.ip_forward=1 > /etc/sysctl.d/50-by-hand.conf; sysctl -q -p /etc/sysctl.d/50-by-hand.conf`;
+
+/** So many addresses of the balancer itself, each asking once: clients by address, their answers in order. */
+const BY_ADDRESS = (url: string, clients: number): string =>
+  `ip addr add 10.200.0.0/16 dev lo 2>/dev/null; seq ${clients} | awk '{ if (NR > 1) print "next"; print "url = ${url}\\ninterface = 10.200." int($1 / 250) "." $1 % 250 + 1 "\\nsilent\\nmax-time = 5" }' | curl -K - | cut -d ' ' -f 1`;
+const COUNTED = '| sort | uniq -c';
 
 describe.each(['nftables', 'iptables'])('by %s', (engine) => {
   labSupport('load balancer (rows E1, E2)', () => {
@@ -55,7 +68,7 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
       'one run brings it up from nothing; the second changes nothing, with one connection and one exec',
       async () => {
         await lab.on('lb1', 'apt-get -qq -y install iptables >/dev/null 2>&1 || true');
-        await lab.on('lb1', FOREIGN);
+        await lab.on('lb1', `${FOREIGN}\n${FORWARDS}`);
         foreign = await lab.on('lb1', FOREIGN_RULES);
         const run = await lab.run();
         expect(run.stdout).toContain('backend 10.1.160.14:8080');
@@ -112,14 +125,13 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
         expect(one).toEqual([20]);
         // Control: without affinity the same client is spread.
         expect(Object.keys(await lab.answers('outside1', `${EIP}:8082/`, 40))).toHaveLength(2);
-        const clients = counts(await lab.on('lb1', BY_ADDRESS(`${VIP}:8083/`)));
+        const clients = counts(await lab.on('lb1', BY_ADDRESS(`${VIP}:8083/`, 400) + COUNTED));
         // 200 expected, standard deviation 10.
         expect(clients['s14']).toBeGreaterThan(150);
         expect(clients['s15']).toBeGreaterThan(150);
         expect((clients['s14'] ?? 0) + (clients['s15'] ?? 0)).toBe(400);
         // All rules loaded anew: 30 clients are where they were (by chance once in a thousand million).
-        const where = (): Promise<string> =>
-          lab.on('lb1', `for i in $(seq 30); do curl -s -m 5 --interface 10.200.0.$i ${VIP}:8083/; done`);
+        const where = (): Promise<string> => lab.on('lb1', BY_ADDRESS(`${VIP}:8083/`, 30));
         const before = await where();
         await lab.on('lb1', 'sh /etc/provision/load-lb');
         expect(await where()).toBe(before);
@@ -131,10 +143,10 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
       it(
         'by the hash of the source each client keeps its backend, and 400 clients come near the weights',
         async () => {
-          const first = counts(await lab.on('lb1', BY_ADDRESS(`${VIP}:8084/`)));
+          const first = counts(await lab.on('lb1', BY_ADDRESS(`${VIP}:8084/`, 400) + COUNTED));
           expect(first['s14']).toBeGreaterThan(256);
           expect(first['s14']).toBeLessThan(344);
-          expect(counts(await lab.on('lb1', BY_ADDRESS(`${VIP}:8084/`)))).toEqual(first);
+          expect(counts(await lab.on('lb1', BY_ADDRESS(`${VIP}:8084/`, 400) + COUNTED))).toEqual(first);
         },
         2 * MINUTES,
       );
@@ -263,17 +275,13 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
     );
 
     it(
-      'after a reboot it balances without a run; taken away, it leaves the rules of others as they were',
+      'after a reboot it balances without a run; taken away, nothing of it is left',
       async () => {
         await lab.reboot('lb1');
         expect(await lab.answers('outside1', `${EIP}:8080/`, 20)).toEqual({ s14: 10, s15: 10 });
         await inSync();
-        await lab.on('lb1', FOREIGN);
-        expect((await lab.run()).code).toBe(0);
-        const others = await lab.on('lb1', FOREIGN_RULES);
         lab.declare(listeners(engine).replace('load_balancer: {', 'load_balancer: { state: absent,'));
         expect((await lab.run()).code).toBe(0);
-        expect(await lab.on('lb1', FOREIGN_RULES)).toBe(others);
         expect(
           await lab.on(
             'lb1',
@@ -281,6 +289,32 @@ describe.each(['nftables', 'iptables'])('by %s', (engine) => {
           ),
         ).toBe('');
         expect(await lab.answers('outside1', `${EIP}:8080/`, 1)).toEqual({ none: 1 });
+      },
+      3 * MINUTES,
+    );
+
+    it(
+      'a balancer made by hand is taken over, changed and given back: the rules of others are the same to the byte',
+      async () => {
+        await lab.on('lb1', `${FOREIGN}\n${BY_HAND}`);
+        foreign = await lab.on('lb1', FOREIGN_RULES);
+        expect(await lab.answers('outside1', `${EIP}:8080/`, 10)).toEqual({ s14: 5, s15: 5 });
+        lab.declare(listeners(engine));
+        expect((await lab.run()).code).toBe(0);
+        await inSync();
+        expect(await lab.answers('outside1', `${EIP}:8080/`, 10)).toEqual({ s14: 5, s15: 5 });
+        expect(await lab.on('lb1', FOREIGN_RULES)).toBe(foreign);
+        lab.declare(listeners(engine, ', weight: 3'));
+        expect((await lab.run()).code).toBe(0);
+        expect(await lab.answers('outside1', `${EIP}:8080/`, 20)).toEqual({ s14: 5, s15: 15 });
+        expect(await lab.on('lb1', FOREIGN_RULES)).toBe(foreign);
+        lab.declare(listeners(engine).replace('load_balancer: {', 'load_balancer: { state: absent,'));
+        expect((await lab.run()).code).toBe(0);
+        expect(await lab.on('lb1', FOREIGN_RULES)).toBe(foreign);
+        expect(await lab.answers('outside1', `${EIP}:8080/`, 10)).toEqual({ s14: 5, s15: 5 });
+        // Control: the same comparison sees one rule less.
+        await lab.on('lb1', 'iptables -t nat -D POSTROUTING -j BY-HAND');
+        expect(await lab.on('lb1', FOREIGN_RULES)).not.toBe(foreign);
       },
       3 * MINUTES,
     );

@@ -9,6 +9,8 @@ export const PAGE_SCRIPT = `'use strict';
   const links = svg ? [...svg.querySelectorAll('.link')] : [];
   const detailOf = (node) => document.getElementById('d-' + node.id);
   let pinned = null;
+  /** What the filter has found; null = it is empty. */
+  let found = null;
   let current = nodes[0];
 
   function hide() {
@@ -49,7 +51,14 @@ export const PAGE_SCRIPT = `'use strict';
     detail.classList.add('shown');
     place(detail, node);
   }
-  const settle = () => (pinned ? show(pinned) : hide());
+  /** Back to what stays marked when nobody points at anything: the row that is held, else what the filter has found. */
+  function settle() {
+    if (pinned) { show(pinned); return; }
+    hide();
+    if (!found) return;
+    svg.classList.add('looking');
+    found.forEach((node) => node.classList.add('on'));
+  }
   function walkTo(node) {
     if (!node) return;
     current.setAttribute('tabindex', '-1');
@@ -97,9 +106,9 @@ export const PAGE_SCRIPT = `'use strict';
     });
   });
   svg && svg.addEventListener('focusout', () => setTimeout(() => { if (!svg.contains(document.activeElement)) settle(); }));
-  document.addEventListener('keydown', (event) => { if (event.key === 'Escape' && svg) { pinned = null; hide(); } });
+  document.addEventListener('keydown', (event) => { if (event.key === 'Escape' && svg) { pinned = null; settle(); } });
   document.addEventListener('pointerdown', (event) => {
-    if (svg && !event.target.closest('.node, .about')) { pinned = null; hide(); }
+    if (svg && !event.target.closest('.node, .about')) { pinned = null; settle(); }
   });
   addEventListener('scroll', () => { if (pinned) place(detailOf(pinned), pinned); }, { capture: true, passive: true });
 
@@ -120,11 +129,9 @@ export const PAGE_SCRIPT = `'use strict';
     document.querySelectorAll('[data-find]').forEach((row) => row.classList.toggle('filtered', wanted !== '' && !has(row)));
     if (!svg) return;
     pinned = null;
-    hide();
-    const found = nodes.filter((node) => has(detailOf(node) || node));
+    found = wanted === '' ? null : nodes.filter((node) => has(detailOf(node) || node));
+    settle();
     if (wanted === '') return;
-    svg.classList.add('looking');
-    found.forEach((node) => node.classList.add('on'));
     document.querySelectorAll('details[data-open]').forEach((one) => { one.open = true; });
   });
   const theme = document.getElementById('theme');

@@ -29,7 +29,8 @@ function stepsOf(links: readonly TopologyLink[], step: Step): Map<string, string
 
 /**
  * For each node the nodes that packets of it pass: those of a way in (outside, EIP, DNAT entry, backend) and of a way out
- * (host, translation, EIP, outside), each followed to both its ends and never from one way into the other.
+ * (host, translation, EIP, outside), each followed to both its ends and never from one way into the other. The head of a
+ * card has the rows of the card as well.
  */
 export function relatedNodes({ cards, links }: Topology): Map<string, string[]> {
   const ways = (['in', 'out'] as const).map((way) => links.filter((link) => link.way === way));
@@ -48,10 +49,17 @@ export function relatedNodes({ cards, links }: Topology): Map<string, string[]> 
         ),
       ),
   );
+  const below = new Map(
+    cards.map(({ head, sections }) => [
+      head.id,
+      sections.flatMap((section) => section.nodes.map(({ id }) => id)),
+    ]),
+  );
   return new Map(
     nodes.map(({ id }) => {
       const passed = maps.flatMap((next) => [...reachedFrom(id, next)]);
-      return [id, [...new Set([...passed, ...passed.flatMap((one) => beside.get(one) ?? [])])]];
+      const others = passed.flatMap((one) => beside.get(one) ?? []);
+      return [id, [...new Set([...passed, ...others, ...(below.get(id) ?? [])])]];
     }),
   );
 }

@@ -35,4 +35,8 @@ export const labSection = section('How the lab builds this host.', {
     .array(port)
     .default([])
     .describe('Ports that answer with the name of the host and its caller, for checks.'),
+  faults: z
+    .array(z.enum(['route-table', 'source-destination-check', 'security-group', 'eip-binding']))
+    .default([])
+    .describe('Steps on the cloud’s side that were left out for this host, to see what that looks like.'),
 }).optional();

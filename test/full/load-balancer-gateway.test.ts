@@ -1,0 +1,3 @@
+import { gatewayAndBalancerCases } from '../lab/load-balancer-gateway-cases.ts';
+
+gatewayAndBalancerCases('iptables');

@@ -1,0 +1,3 @@
+import { healthCases } from '../lab/load-balancer-health-cases.ts';
+
+healthCases('iptables');
