@@ -26,6 +26,7 @@ export {
 } from './resources/index.ts';
 export { quote, sh } from './shell/quote.ts';
 export { ProvisionError } from './model/error.ts';
+export type { Secret } from './model/secret.ts';
 export type { Check, CheckHint, CheckResult, Diagnosis, Question } from './model/check.ts';
 export type { Host } from './model/host.ts';
 export type {

@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import Handlebars from 'handlebars';
 import { codeFrame } from './model/code-frame.ts';
-import { ProvisionError } from './model/error.ts';
+import { isProvisionError, ProvisionError } from './model/error.ts';
+import { Secret, secretOf, secretsIn } from './model/secret.ts';
 import { quote } from './shell/quote.ts';
 
 /** Renders a template by its id (`firewalld/zone.xml`); throws `template` errors with file, line and column. */
@@ -22,24 +23,24 @@ const XML_ENTITIES: Readonly<Record<string, string>> = {
   "'": '&apos;',
 };
 
-/** Our helpers refuse undefined, which strict mode lets through as an argument of a helper. */
+/** Our helpers refuse undefined, which strict mode lets through as an argument of a helper. A secret stays one. */
 function helpers(engine: typeof Handlebars): void {
-  engine.registerHelper('xml', (value: unknown) => {
-    if (typeof value !== 'string' && typeof value !== 'number') {
-      throw new Error('xml: the value is not defined');
-    }
-    return String(value).replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c);
-  });
+  const textOf = (name: string, value: unknown): string => {
+    if (typeof value === 'string' || typeof value === 'number') return String(value);
+    throw new Error(`${name}: the value is not defined`);
+  };
+  const change = (name: string, how: (text: string) => string): void =>
+    engine.registerHelper(name, (value: unknown) => {
+      if (value instanceof Secret) return String(value.map(how));
+      const text = textOf(name, value);
+      return secretsIn(text).length > 0 ? String(secretOf(text).map(how)) : how(text);
+    });
+  change('xml', (text) => text.replaceAll(/[&<>"']/g, (c) => XML_ENTITIES[c] ?? c));
+  change('sh', (text) => quote(text));
   engine.registerHelper('json', (value: unknown) => {
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) throw new Error('json: the value is not defined');
     return text;
-  });
-  engine.registerHelper('sh', (value: unknown) => {
-    if (typeof value !== 'string' && typeof value !== 'number') {
-      throw new Error('sh: the value is not defined');
-    }
-    return quote(value);
   });
 }
 
@@ -82,6 +83,8 @@ export function templates(directories: readonly string[]): Render {
       }
       return found.render(data);
     } catch (error) {
+      // A variable that cannot be evaluated says so itself.
+      if (isProvisionError(error)) throw error;
       const failure = error as HandlebarsFailure;
       const where = place(file, failure);
       throw new ProvisionError(

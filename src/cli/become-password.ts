@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { ProvisionError } from '../model/error.ts';
 import { Secret } from '../model/secret.ts';
+import { askHidden } from './ask-hidden.ts';
 
 export interface BecomeFlags {
   readonly askBecomePass?: boolean;
@@ -26,39 +27,6 @@ function fromFile(file: string): Secret {
   }
 }
 
-/** Reads one line from the terminal without showing it. */
-function prompt(): Promise<Secret> {
-  const { stdin, stderr } = process;
-  stderr.write('sudo password: ');
-  return new Promise((resolve, reject) => {
-    let typed = '';
-    const end = (): void => {
-      stdin.setRawMode(false);
-      stdin.pause();
-      stdin.off('data', read);
-      stderr.write('\n');
-    };
-    const read = (chunk: Buffer): void => {
-      for (const char of chunk.toString('utf8')) {
-        if (char === '\r' || char === '\n') {
-          end();
-          return resolve(new Secret(typed));
-        }
-        if (char === '\u0003') {
-          end();
-          return reject(
-            new ProvisionError('usage', 'No password was given.', { hint: 'Run again and type it.' }),
-          );
-        }
-        typed = char === '\u007f' ? typed.slice(0, -1) : typed + char;
-      }
-    };
-    stdin.setRawMode(true);
-    stdin.on('data', read);
-    stdin.resume();
-  });
-}
-
 /** The sudo password, from a file, the environment, or a terminal; undefined = sudo must not ask. Throws `usage`. */
 export async function becomePassword({
   askBecomePass,
@@ -76,5 +44,5 @@ export async function becomePassword({
       hint: `Use --become-password-file FILE or ${VARIABLE} in pipelines.`,
     });
   }
-  return prompt();
+  return new Secret(await askHidden('sudo password: '));
 }

@@ -6,7 +6,7 @@ import { labCommand, releaseOption } from './lab.ts';
 import type { RehearseFlags } from './rehearse.ts';
 
 export function addRehearseCommand(root: Command): void {
-  root
+  const command = root
     .command('rehearse')
     .argument('<playbook>')
     .usage('PLAYBOOK -i INVENTORY [flags]')
@@ -22,6 +22,9 @@ export function addRehearseCommand(root: Command): void {
     .option('--keep', 'leave the lab up', false)
     .option('--install', 'install missing packages with apt-get (root, Debian or Ubuntu)', false)
     .addOption(flag.templatesOption())
+    .optionsGroup('Secrets:');
+  flag
+    .withSecrets(command)
     .optionsGroup('Output:')
     .addOption(flag.reportOption('report of the first run'))
     .option('-v, --verbose', 'more', flag.counted, 0)

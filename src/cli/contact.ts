@@ -1,8 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import pLimit from 'p-limit';
+import { passwordsOf } from '../engine/secrets.ts';
 import { selectHosts } from '../inventory/patterns.ts';
 import { ERROR_EXIT_CODES, problemsOf } from '../model/error.ts';
 import type { ProvisionError } from '../model/error.ts';
+import { readSecrets } from '../model/secret.ts';
 import type { Session, Target } from '../model/transport.ts';
 import { becomePassword } from './become-password.ts';
 import type { BecomeFlags } from './become-password.ts';
@@ -48,6 +50,7 @@ export async function contactHosts<T>(
   const inventory = await inventoryOf(flags);
   const names = flags.limit === undefined ? [...inventory.hosts.keys()] : selectHosts(inventory, flags.limit);
   const targets = targetsOf(inventory, await becomePassword(flags));
+  await readSecrets(passwordsOf(names.flatMap((name) => targets.get(name) ?? [])));
   const { transport } = await transportsFor(inventory, flags);
   const stop = stopSignal();
   const contact = async (target: Target): Promise<Answer<T>> => {
@@ -60,6 +63,8 @@ export async function contactHosts<T>(
       ...rest,
     });
     try {
+      const [blocked] = inventory.hosts.get(target.name)?.blocked ?? [];
+      if (blocked) throw blocked;
       stop.signal.throwIfAborted();
       session = await transport.connect(target, stop.signal);
       return answer({ value: await ask(session, target) });

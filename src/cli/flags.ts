@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 
 /** For flags that repeat: `-i a -i b`. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
@@ -28,6 +29,17 @@ export const extraVarsOption = (): Option =>
   new Option('-e, --extra-vars <vars>', 'variables of every host: k=v, JSON, @file; repeatable').argParser(
     collect,
   );
+
+/** What opens encrypted files and values of an inventory. */
+export const secretOptions = (): Option[] => [
+  new Option('--vault-password-file <file>', 'opens ansible-vault; repeatable').argParser(collect),
+  new Option('--vault-id <id@source>', 'the same by name; source: a file, prompt').argParser(collect),
+  new Option('--age-identity <file>', 'opens age; repeatable').argParser(collect),
+];
+
+/** Adds them to a command that reads an inventory. */
+export const withSecrets = (command: Command): Command =>
+  secretOptions().reduce((each, option) => each.addOption(option), command);
 
 export const limitOption = (): Option =>
   new Option('-l, --limit <pattern>', 'only these hosts: names, groups, globs, !not, &and');

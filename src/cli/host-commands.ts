@@ -7,6 +7,7 @@ import type { RollbackFlags } from './rollback.ts';
 const withConnection = (command: Command): Command => {
   command.optionsGroup('Connection:');
   flag.connectionOptions().forEach((option) => command.addOption(option));
+  flag.withSecrets(command.optionsGroup('Secrets:'));
   return command.optionsGroup('Output:').addOption(flag.jsonOption());
 };
 

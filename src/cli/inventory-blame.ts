@@ -1,3 +1,4 @@
+import { asWritten } from '../inventory/deferred.ts';
 import { closest } from '../inventory/did-you-mean.ts';
 import { isMapping, pathText } from '../inventory/document.ts';
 import type { Path } from '../inventory/document.ts';
@@ -44,7 +45,7 @@ export function parseAddress(inventory: Inventory, address: string): { host: Hos
 }
 
 function valueAt(host: Host, path: Path): unknown {
-  let value: unknown = host.vars;
+  let value = asWritten(host.vars);
   for (const [depth, step] of path.entries()) {
     const inside = typeof value === 'object' && value !== null && Object.hasOwn(value, step);
     if (!inside) {

@@ -1,4 +1,5 @@
 import { didYouMean } from '../inventory/did-you-mean.ts';
+import { asWritten } from '../inventory/deferred.ts';
 import { selectHosts } from '../inventory/patterns.ts';
 import { yamlText } from '../inventory/yaml-text.ts';
 import { ProvisionError } from '../model/error.ts';
@@ -36,7 +37,7 @@ export function ansibleList({ groups }: Inventory, hosts: readonly Host[]): Reco
   const grouped = new Set(members.flatMap(([, group]) => group.hosts));
   const alone = [...names].filter((name) => !grouped.has(name));
   return {
-    _meta: { hostvars: Object.fromEntries(hosts.map(({ name, vars }) => [name, vars])) },
+    _meta: { hostvars: Object.fromEntries(hosts.map(({ name, vars }) => [name, asWritten(vars)])) },
     all: { children: [...new Set(['ungrouped', ...members.map(([group]) => group)])] },
     ungrouped: { hosts: alone },
     ...Object.fromEntries(members),
@@ -67,7 +68,7 @@ export async function listInventory(flags: InventoryFlags): Promise<number> {
 
 /** `provision inventory host NAME` */
 export async function showHost(name: string, flags: InventoryFlags): Promise<number> {
-  const { vars } = hostNamed(await inventoryOf(flags), name);
+  const vars = asWritten(hostNamed(await inventoryOf(flags), name).vars);
   if (flags.json) printJson(vars);
   else print(yamlText(vars));
   return 0;

@@ -19,7 +19,8 @@ const collect = (value: string, earlier: readonly string[] = []): string[] => [.
 const loadLab = () => import('../lab/index.ts');
 async function inventoryOf(options: LabOptions): Promise<Inventory> {
   const { loadInventory } = await import('../inventory/load.ts');
-  return loadInventory([...options.inventory]);
+  const { keyringOf } = await import('./keyring.ts');
+  return loadInventory([...options.inventory], { keyring: keyringOf({}) });
 }
 
 async function runningLab(options: LabOptions): Promise<Lab> {

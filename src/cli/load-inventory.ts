@@ -1,8 +1,10 @@
 import { loadInventory } from '../inventory/load.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
+import { keyringOf } from './keyring.ts';
+import type { SecretFlags } from './keyring.ts';
 
-export interface LoadFlags {
+export interface LoadFlags extends SecretFlags {
   readonly inventory?: readonly string[];
   readonly limit?: string;
   /** `-e` as typed. */
@@ -26,12 +28,13 @@ async function loadTypeScript(file: string): Promise<Record<string, unknown>> {
 export async function inventoryOf({
   inventory = [],
   extraVars,
-}: Pick<LoadFlags, 'inventory' | 'extraVars'>): Promise<Inventory> {
+  ...secrets
+}: Pick<LoadFlags, 'inventory' | 'extraVars'> & SecretFlags): Promise<Inventory> {
   const sources = typeof inventory === 'string' ? [inventory] : inventory;
   if (sources.length === 0) {
     throw new ProvisionError('usage', 'No inventory was given.', {
       hint: 'Add -i INVENTORY, for example -i inventory/lab.',
     });
   }
-  return loadInventory(sources, { loadTypeScript, extraVars });
+  return loadInventory(sources, { loadTypeScript, extraVars, keyring: keyringOf(secrets) });
 }

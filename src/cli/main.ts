@@ -1,10 +1,17 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { maskStreams } from '../reporters/masked.ts';
 import { runProgram } from './program.ts';
 
 // Nothing but commander is loaded before a command is known: `--version` and `--help` answer at once.
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+maskStreams([process.stdout, process.stderr]);
+// Node would print the error as it is, past our streams.
+process.on('uncaughtException', (error: unknown) => {
+  void import('./fail.ts').then(({ fail }) => fail(error)).then((code) => process.exit(code));
+});
 
 await runProgram(version, process.argv.slice(2));

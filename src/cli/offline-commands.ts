@@ -27,7 +27,7 @@ export function addInitCommand(root: Command): void {
 }
 
 export function addValidateCommand(root: Command): void {
-  root
+  const command = root
     .command('validate')
     .argument('[playbook]')
     .usage('[PLAYBOOK] -i INVENTORY [flags]')
@@ -38,7 +38,9 @@ export function addValidateCommand(root: Command): void {
     .addOption(flag.inventoryOption())
     .addOption(flag.extraVarsOption())
     .addOption(flag.limitOption())
-    .addOption(flag.templatesOption())
+    .addOption(flag.templatesOption());
+  flag
+    .withSecrets(command)
     .addHelpText('after', examples('provision validate playbooks/gateway.ts -i inventory/prod'))
     .action(async (playbook: string | undefined, flags: LoadFlags) => {
       const { validate } = await import('./validate.ts');
@@ -47,7 +49,7 @@ export function addValidateCommand(root: Command): void {
 }
 
 export function addRenderCommand(root: Command): void {
-  root
+  const command = root
     .command('render')
     .argument('<playbook>')
     .usage('PLAYBOOK -i INVENTORY --out DIR [flags]')
@@ -59,7 +61,9 @@ export function addRenderCommand(root: Command): void {
     .addOption(flag.extraVarsOption())
     .requiredOption('--out <dir>', 'where to: new, empty, or made by render')
     .addOption(flag.limitOption())
-    .addOption(flag.templatesOption())
+    .addOption(flag.templatesOption());
+  flag
+    .withSecrets(command)
     .addHelpText('after', examples('provision render playbooks/gateway.ts -i inventory/prod --out rendered'))
     .action(async (playbook: string, flags: RenderFlags) => {
       const { render } = await import('./render.ts');
@@ -79,33 +83,37 @@ export function addInventoryCommand(root: Command): void {
         'provision inventory blame gw1.nat -i inventory/prod',
       ]),
     );
-  inventory
+  const list = inventory
     .command('list')
     .usage('-i INVENTORY [flags]')
     .description('Lists hosts with their addresses and groups.')
     .addOption(flag.inventoryOption())
     .addOption(flag.extraVarsOption())
     .addOption(flag.limitOption())
-    .addOption(flag.jsonOption())
+    .addOption(flag.jsonOption());
+  flag
+    .withSecrets(list)
     .addHelpText('after', examples('provision inventory list -i inventory/prod --json'))
     .action(async (flags: InventoryFlags) => {
       const { listInventory } = await import('./inventory.ts');
       process.exitCode = await listInventory(flags);
     });
-  inventory
+  const host = inventory
     .command('host')
     .argument('<name>')
     .usage('NAME -i INVENTORY [flags]')
     .description('Prints the merged variables of a host as YAML.')
     .addOption(flag.inventoryOption())
     .addOption(flag.extraVarsOption())
-    .addOption(flag.jsonOption())
+    .addOption(flag.jsonOption());
+  flag
+    .withSecrets(host)
     .addHelpText('after', examples('provision inventory host gw1 -i inventory/prod'))
     .action(async (name: string, flags: InventoryFlags) => {
       const { showHost } = await import('./inventory.ts');
       process.exitCode = await showHost(name, flags);
     });
-  inventory
+  const blamed = inventory
     .command('blame')
     .argument('[name]')
     .usage('[NAME[.PATH]] -i INVENTORY [flags]')
@@ -114,7 +122,9 @@ export function addInventoryCommand(root: Command): void {
     )
     .addOption(flag.inventoryOption())
     .addOption(flag.extraVarsOption())
-    .addOption(flag.jsonOption())
+    .addOption(flag.jsonOption());
+  flag
+    .withSecrets(blamed)
     .addHelpText('after', examples('provision inventory blame gw1.nat.dnat[0] -i inventory/prod'))
     .action(async (name: string | undefined, flags: InventoryFlags) => {
       const { blame } = await import('./inventory-blame.ts');

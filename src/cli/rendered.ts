@@ -58,9 +58,15 @@ function unplanned(resource: Resource, host: string, error: unknown): readonly P
   );
 }
 
-/** The files that a run would write on each host, were nothing there. Pure; throws a `ProblemList` of all problems. */
+/**
+ * The files that a run would write on each host, were nothing there. No secret is read for it: dots stand in their
+ * places from now on. Throws a `ProblemList` of all problems.
+ */
 export function renderedHosts(compiled: Compiled, inventory: Inventory): RenderedHost[] {
   const problems: ProvisionError[] = [];
+  for (const { resources } of compiled.plays)
+    for (const declared of resources.values())
+      for (const { secrets = [] } of declared) secrets.forEach((secret) => secret.hide());
   const hosts = compiled.hosts.map((name) => {
     const host = inventory.hosts.get(name);
     const files = new Map<string, RenderedFile>();

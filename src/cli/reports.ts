@@ -3,7 +3,9 @@ import type { Emit } from '../model/event.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Inventory } from '../model/host.ts';
 import type { Report } from '../model/report.ts';
+import { maskedData } from '../model/mask.ts';
 import { writePrivately } from '../reporters/json.ts';
+import { withoutSecrets } from '../reporters/masked.ts';
 import { eventFile } from '../reporters/ndjson.ts';
 import type { EventFile } from '../reporters/ndjson.ts';
 import { recorder } from '../reporters/record.ts';
@@ -20,7 +22,7 @@ const FORMATS: Readonly<Record<string, (record: RunRecord, inventory: Inventory 
         import('../reporters/html/page.ts'),
         import('../inventory/topology/index.ts'),
       ]);
-      return htmlReport(record, inventory && topologyOf(inventory));
+      return htmlReport(record, inventory && maskedData(topologyOf(inventory)));
     },
     '.md': async (record) => (await import('../reporters/markdown.ts')).markdownReport(record),
   };
@@ -89,11 +91,12 @@ export function openReports({ report: files, annotations }: ReportFlags, env: En
   for (const file of writable.filter((name) => formatOf(name) === EVENTS))
     attempt(file, () => streams.set(file, eventFile(file)));
   return {
-    emit(event) {
+    emit: withoutSecrets((event) => {
       record.emit(event);
       for (const [file, stream] of streams) attempt(file, () => stream.emit(event));
-    },
-    async write(report, inventory, kept) {
+    }),
+    async write(given, inventory, kept) {
+      const report = maskedData(given);
       for (const [file, stream] of streams) attempt(file, () => stream.end(report));
       const done = record.record(report);
       for (const file of writable.filter((name) => name !== kept)) {

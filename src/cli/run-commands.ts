@@ -49,6 +49,8 @@ const withConnection = (command: Command): Command =>
     .addOption(flag.askBecomePassOption())
     .addOption(flag.becomePasswordFileOption());
 
+const withSecrets = (command: Command): Command => flag.withSecrets(command.optionsGroup('Secrets:'));
+
 const withOutput = (command: Command): Command =>
   command
     .optionsGroup('Output:')
@@ -67,7 +69,7 @@ function withAll(command: Command): Command {
     .option('-C, --check', 'plan only: nothing is changed', false)
     .option('--out <file>', 'with --check: keep the plan')
     .option('-D, --diff', 'show what changes in files', false);
-  return withOutput(withConnection(withChanges(withPlan(command))))
+  return withOutput(withSecrets(withConnection(withChanges(withPlan(command)))))
     .optionsGroup('Only look, contact nobody:')
     .option('--list-hosts', 'print the hosts of each play', false)
     .option('--list-tasks', 'print resources and checks, with their tags', false)
@@ -105,7 +107,7 @@ export function addPlanCommand(root: Command): void {
     .option('--out <file>', 'keep the plan, for --plan')
     .option('--plan <file>', 'only say whether this plan still holds')
     .option('--strict-lockout', 'refuse what would lock SSH out', false);
-  withOutput(withConnection(withPlan(command)))
+  withOutput(withSecrets(withConnection(withPlan(command))))
     .addHelpText('after', examples('provision plan playbooks/gateway.ts -i inventory/prod --out plan.json'))
     .action(async (playbook: string, flags: RunFlags) => {
       const { runPlaybook } = await import('./run.ts');
@@ -122,7 +124,7 @@ export function addApplyCommand(root: Command): void {
     .optionsGroup('Run:')
     .option('-y, --yes', 'do not ask', false)
     .option('-D, --diff', 'show what changes in files', false);
-  withOutput(withConnection(withChanges(withPlan(command))))
+  withOutput(withSecrets(withConnection(withChanges(withPlan(command)))))
     .addHelpText('after', examples('provision apply playbooks/gateway.ts -i inventory/prod -l gw1'))
     .action(async (playbook: string, flags: ApplyFlags) => {
       const { apply } = await import('./apply.ts');
@@ -135,7 +137,7 @@ export function addVerifyCommand(root: Command): void {
     .summary('ask every check, read nothing else')
     .description('Asks every check of the playbook with real packets. Reads no resource, changes nothing.')
     .optionsGroup('Verify:');
-  withOutput(withConnection(withPlan(command)))
+  withOutput(withSecrets(withConnection(withPlan(command))))
     .addHelpText('after', examples('provision verify playbooks/gateway.ts -i inventory/prod'))
     .action(async (playbook: string, flags: RunFlags) => {
       const { runPlaybook } = await import('./run.ts');
@@ -153,7 +155,7 @@ export function addDriftCommand(root: Command): void {
     .optionsGroup('Drift:')
     .option('-D, --diff', 'show what differs in files', false)
     .addOption(flag.templatesOption());
-  withOutput(withConnection(command))
+  withOutput(withSecrets(withConnection(command)))
     .addHelpText('after', examples('provision drift playbooks/gateway.ts -i inventory/prod -q'))
     .action(async (playbook: string, flags: RunFlags) => {
       const { runPlaybook } = await import('./run.ts');

@@ -1,6 +1,7 @@
 import type { Emit } from '../model/event.ts';
 import { coloursFor } from '../reporters/colour.ts';
 import { progressLines, resultLines } from '../reporters/lines.ts';
+import { withoutSecrets } from '../reporters/masked.ts';
 
 export interface OutputFlags {
   readonly verbose: number;
@@ -22,8 +23,11 @@ const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {
   if (error.code !== 'EPIPE') throw error;
 };
 
-/** Results to stdout, progress to stderr: a tree on a terminal, elsewhere one line each. listr2 is loaded for a tree only. */
-export async function screen({ verbose: verbosity, quiet, diff }: OutputFlags): Promise<Emit> {
+/** Results to stdout, progress to stderr: a tree on a terminal, elsewhere one line each. */
+export const screen = async (flags: OutputFlags): Promise<Emit> => withoutSecrets(await reporterFor(flags));
+
+/** listr2 is loaded for a tree only. */
+async function reporterFor({ verbose: verbosity, quiet, diff }: OutputFlags): Promise<Emit> {
   const { stdout, stderr, env } = process;
   const [outColours, errColours] = [coloursFor(stdout, env), coloursFor(stderr, env)];
   [stdout, stderr].forEach((stream) => stream.off('error', ignoreClosedPipe).on('error', ignoreClosedPipe));

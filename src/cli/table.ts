@@ -1,5 +1,9 @@
+import { masked } from '../model/mask.ts';
+
 /** Rows of words in columns, two spaces apart; the last column is not filled up. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(given: readonly (readonly string[])[]): string[] {
+  // Before they are filled up: a mask has another width than what it stands for.
+  const rows = given.map((row) => row.map(masked));
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
     rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0),

@@ -1,3 +1,4 @@
+import { masked } from '../model/mask.ts';
 import type { Check, CheckResult, CheckWhen } from '../model/check.ts';
 import { reportedPlace } from '../model/reported.ts';
 import type { CheckOutput } from './probe-script.ts';
@@ -20,7 +21,7 @@ export function judge(
 
 /** An answer is somebody else's text: one short line without control characters. */
 const printable = (text: string): string =>
-  text
+  masked(text)
     .replaceAll(/[^\x20-\x7e]+/g, ' ')
     .trim()
     .slice(0, 120);

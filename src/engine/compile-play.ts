@@ -65,6 +65,7 @@ function declaredIn(play: Play, context: PlayContext, input: CompileInput): Decl
     const host = input.inventory.hosts.get(hostName);
     if (!host) continue;
     try {
+      if (host.blocked) throw new ProblemList(host.blocked);
       const vars = play.vars ? input.override(host, play.vars) : host.vars;
       const built = play.roles.map((role) => ({
         tags: tagsOf(tagsOfRole(role), play.tags),

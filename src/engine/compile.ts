@@ -62,12 +62,15 @@ export interface CompileInput {
   ) => Readonly<Record<string, unknown>>;
 }
 
-const viewOf = (host: Host, vars = host.vars): HostView => ({
-  ansible_host: host.connection.address,
-  ...vars,
-  inventory_hostname: host.name,
-  group_names: host.groups,
-});
+/** By descriptors and not by values: reading a variable that cannot be evaluated throws. */
+const viewOf = (host: Host): HostView =>
+  Object.defineProperties(
+    { ansible_host: host.connection.address },
+    {
+      ...Object.getOwnPropertyDescriptors(host.vars),
+      ...Object.getOwnPropertyDescriptors({ inventory_hostname: host.name, group_names: host.groups }),
+    },
+  );
 
 /** `hosts.gw9` of an inventory without gw9 is an error with the names there are, not `undefined`. */
 function hostViews(inventory: Inventory): HostViews {

@@ -1,4 +1,5 @@
 import { ProvisionError } from '../model/error.ts';
+import { masked } from '../model/mask.ts';
 import type { Connection } from '../model/host.ts';
 import type { ExecResult, Session, Target } from '../model/transport.ts';
 import { quote } from '../shell/quote.ts';
@@ -29,6 +30,7 @@ const validated = new WeakSet<Target>();
 async function validatePassword(session: Session, target: Target): Promise<void> {
   const { become, becomePassword } = target.connection;
   if (!become || becomePassword === undefined || validated.has(target)) return;
+  await becomePassword.read();
   const stdin = `${becomePassword.reveal()}\n`;
   const result = await session.exec("sudo -k -S -p '' true", { stdin, timeoutMs: SUDO_TIMEOUT_MS });
   if (result.code !== 0) {
@@ -99,7 +101,7 @@ export async function runScript(
   });
   if (result.stdout.includes(`@@${nonce} begin`)) return result;
   checkSudo(result, target);
-  const last = (result.stderr.trim().split('\n').at(-1) ?? '').replace(/\.$/, '');
+  const last = (masked(result.stderr).trim().split('\n').at(-1) ?? '').replace(/\.$/, '');
   throw new ProvisionError(
     'probe-failed',
     `${target.name}: the shell there did not run our script (exit ${result.code})${last ? `: ${last.slice(0, 200)}` : ''}.`,

@@ -109,6 +109,7 @@ main() {
   if [ "$reason" = boot ]; then revert_at_boot; else revert; fi
   if [ "$bad" -eq 0 ]; then ending=rolled-back; else ending=stuck; fi
   [ "$bad" -ne 0 ] || rm -rf "$T/baseline"
+  rm -f "$T/apply.sh"
   journal "$ending" "$reason"
   [ "$bad" -eq 0 ] && { mv -T "$T/rolling-back" "$T/rolled-back"; mark reverted; }
   [ "$bad" -ne 0 ] && { mv -T "$T/rolling-back" "$T/stuck"; mark stuck; }
@@ -144,6 +145,8 @@ main() {
   flock -w ${LOCK_SECONDS / 3} 9 || { mark cannot-confirm; exit 0; }
   if mv -T "$T/pending" "$T/confirmed" 2>/dev/null; then
     disarm
+    # It holds what files got, secrets too, and nobody needs it any more.
+    rm -f "$T/apply.sh"
     adopt_baselines
     journal confirmed asked
     mark confirmed

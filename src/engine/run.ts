@@ -14,6 +14,7 @@ import { planHost } from './plan.ts';
 import { probeAll, reprobe } from './probe.ts';
 import { holdAgainstCompiled, movedHosts, savedPlan } from './saved-plan.ts';
 import type { Places } from './transaction-shell.ts';
+import { readNeededSecrets } from './secrets.ts';
 import { settleBatch } from './verify.ts';
 
 export interface RunOptions {
@@ -189,7 +190,7 @@ export function concluded({ runId, runs, options, emit }: Context): RunResult {
 
 /**
  * probe → plan → apply → verify → report, play by play and batch by batch. Never throws for a host's sake; throws a
- * `ProblemList` before anybody is contacted when `options.plan` is not one for these hosts.
+ * `ProblemList` before anybody is contacted when `options.plan` is not one for these hosts, or a secret cannot be had.
  */
 export async function run(
   compiled: Compiled,
@@ -197,6 +198,7 @@ export async function run(
   dependencies: RunDependencies,
 ): Promise<RunResult> {
   if (options.plan) holdAgainstCompiled(options.plan, compiled);
+  await readNeededSecrets(compiled, dependencies.targets);
   const context = contextFor(compiled, options, dependencies);
   const { emit, runs } = context;
   if (!options.rollback && !options.check)

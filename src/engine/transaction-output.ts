@@ -1,3 +1,4 @@
+import { masked } from '../model/mask.ts';
 import { decode, framedLines } from './frame.ts';
 import type { ChangePlan } from './transaction-script.ts';
 
@@ -35,14 +36,14 @@ export function parseTransaction(stdout: string, nonce: string, plan: ChangePlan
     if (word.startsWith('refused-')) {
       ending = 'refused';
       const reason = word.slice('refused-'.length) as NonNullable<ApplyOutcome['refusal']>['reason'];
-      refusal = { reason, text: decode(label, code ?? '') };
+      refusal = { reason, text: masked(decode(label, code ?? '')) };
     }
     if (word !== 'failed') return;
     const [, length, payload] = lines[index + 1] ?? [];
     failures.push({
       resource: all[Number(label.replace(/^revert-|-part$/g, ''))]?.resource ?? label,
       code: Number(code),
-      output: decode(length, payload ?? ''),
+      output: masked(decode(length, payload ?? '')),
     });
   });
   return { ending, failures, ...(refusal ? { refusal } : {}) };

@@ -1,32 +1,51 @@
+import type { ProvisionError } from '../model/error.ts';
 import type { Connection, Host, Inventory } from '../model/host.ts';
+import { readAnsibleNames } from './ansible-variables.ts';
 import { connectionOf, jumpCircle } from './connection.ts';
+import { openConnectionSecrets, withoutClosed } from './connection-secrets.ts';
+import { deferredIn } from './deferred.ts';
 import { closest } from './did-you-mean.ts';
 import { orderGroups } from './group-order.ts';
-import type { Definition, Definitions, HostEntry, Tree } from './groups.ts';
+import { Evaluation } from './evaluate.ts';
+import type { WrittenHost } from './evaluate.ts';
 import { mergeVariables } from './precedence.ts';
-import type { SourceVariables } from './precedence.ts';
+import type { MergedVariables, SourceVariables } from './precedence.ts';
+import { errorOf } from './problems.ts';
 import type { Problems } from './problems.ts';
+import type { Definition, Definitions, Tree } from './tree.ts';
 import { createValidator, OWN_VARIABLES } from './validate.ts';
 import type { CheckedHost } from './validate.ts';
 
 /** Merges and validates the variables of every host. Throws a ProblemList with all that is wrong. */
-export function assembleInventory(
+export async function assembleInventory(
   tree: Tree,
   files: readonly SourceVariables[],
   sources: readonly string[],
   problems: Problems,
   extra: Definitions = new Map(),
-): Inventory {
+): Promise<Inventory> {
   const validator = createValidator(problems);
   const order = orderGroups(tree, problems);
   const variablesOf = mergeVariables(tree, order, files, OWN_VARIABLES, problems, extra);
+  const written = new Map<string, WrittenHost & MergedVariables>();
+  for (const entry of tree.hosts.values()) written.set(entry.name, { entry, ...variablesOf(entry) });
+  const groups = membersOf(tree, written.values());
+  const evaluation = new Evaluation(written, groups);
+  const evaluated = [...written.values()].map((host) => ({
+    host,
+    definitions: evaluation.definitionsOf(host),
+  }));
+  const closed = await openConnectionSecrets(evaluated.map(({ definitions }) => definitions));
   const hosts = new Map<string, Host>();
   const checked: CheckedHost[] = [];
-  for (const entry of tree.hosts.values()) {
-    const { groups, definitions } = variablesOf(entry);
-    const host = validator.host(entry.name, definitions);
+  for (const { host: each, definitions } of evaluated) {
+    const read = readAnsibleNames(definitions);
+    const blocked = [...read.blocked, ...each.locked, ...withoutClosed(read.definitions, closed)];
+    if (each.locked.length > 0) withoutMissing(read.definitions);
+    const host = validator.host(each.entry.name, definitions, read.definitions);
+    for (const problem of blocked) problems.warn({ ...problem, host: host.name });
     checked.push(host);
-    hosts.set(entry.name, { ...toHost(entry, groups, host), extraVars: [...extra.keys()] });
+    hosts.set(host.name, { ...toHost(each, host, blocked.map(errorOf)), extraVars: [...extra.keys()] });
   }
   validator.across(checked);
   for (const definition of [...allDefinitions(tree, files), ...extra.values()])
@@ -34,19 +53,26 @@ export function assembleInventory(
   checkJumps(hosts, checked, problems);
   warnOfNamesakes(tree, problems);
   problems.throwIfAny();
-  return { hosts, groups: membersOf(tree, hosts), sources, warnings: problems.warnings() };
+  return { hosts, groups, sources, warnings: problems.warnings() };
+}
+
+/** What is not defined may be so in a file that could not be opened, and that is told. */
+function withoutMissing(definitions: Definitions): void {
+  for (const [key, { value }] of definitions)
+    if (deferredIn(value)?.deferred.missing) definitions.delete(key);
 }
 
 function toHost(
-  entry: HostEntry,
-  groups: readonly string[],
+  { entry, groups }: WrittenHost,
   { definitions, vars, valid }: CheckedHost,
+  blocked: readonly ProvisionError[],
 ): Host {
   return {
     name: entry.name,
     groups,
     vars,
     connection: connectionOf(entry.name, valid),
+    ...(blocked.length > 0 ? { blocked } : {}),
     place(path) {
       const [key, ...rest] = path;
       if (key === undefined) return entry.origin.document.place(entry.origin.path, 'key');
@@ -58,10 +84,9 @@ function toHost(
 
 function* allDefinitions(tree: Tree, files: readonly SourceVariables[]): Generator<Definition> {
   const inTree = [...tree.groups.values(), ...tree.hosts.values()].map(({ vars }) => vars);
-  const inFiles = files.flatMap(({ groups, hosts }): Definitions[] => [
-    ...groups.values(),
-    ...hosts.values(),
-  ]);
+  const inFiles = files.flatMap(({ groups, hosts }) =>
+    [...groups.values(), ...hosts.values()].map(({ definitions }) => definitions),
+  );
   for (const definitions of [...inTree, ...inFiles]) yield* definitions.values();
 }
 
@@ -110,8 +135,9 @@ function warnOfNamesakes(tree: Tree, problems: Problems): void {
   }
 }
 
-function membersOf(tree: Tree, hosts: ReadonlyMap<string, Host>): ReadonlyMap<string, readonly string[]> {
+/** Group name → host names, in the order of the inventory, children included. */
+function membersOf(tree: Tree, hosts: Iterable<WrittenHost>): ReadonlyMap<string, readonly string[]> {
   const members = new Map<string, string[]>([...tree.groups.keys()].map((name) => [name, []]));
-  for (const { name, groups } of hosts.values()) for (const group of groups) members.get(group)?.push(name);
+  for (const { entry, groups } of hosts) for (const group of groups) members.get(group)?.push(entry.name);
   return members;
 }

@@ -16,6 +16,7 @@ export function connectionOf(name: string, vars: Readonly<HostVariables>): Conne
     user: vars.ansible_user,
     privateKeyFile: keyFile === undefined ? undefined : resolve(keyFile.replace(/^~(?=\/|$)/, homedir())),
     become: typeof become === 'boolean' ? become : (ANSIBLE_BOOLEANS[become.toLowerCase()] ?? false),
+    ...(vars.ansible_become_password === undefined ? {} : { becomePassword: vars.ansible_become_password }),
     jumps: listOf(vars.jump).flatMap((hops) => hops.split(',').map((hop) => hop.trim())),
     hostKeys: listOf(vars.host_keys),
     via: CONNECTIONS[vars.ansible_connection ?? 'ssh'] ?? 'ssh',

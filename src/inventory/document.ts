@@ -10,6 +10,8 @@ export interface SourceDocument {
   readonly data: unknown;
   /** The source text, for code frames; undefined where the data was computed. */
   readonly text: string | undefined;
+  /** It was encrypted as a whole: its values are secrets. */
+  readonly isSealed?: true;
   /** Where the value (or its key) at this path was written; the nearest known parent where there is none. */
   place(path: Path, part?: 'key' | 'value'): Place;
 }

@@ -1,9 +1,11 @@
 import { ProvisionError } from '../model/error.ts';
 import { computedDocument, isMapping } from './document.ts';
 import type { SourceDocument } from './document.ts';
-import { kindOf } from './groups.ts';
-import type { Definitions } from './groups.ts';
-import type { Problems } from './problems.ts';
+import { kindOf } from './kind-of.ts';
+import { Locked } from './read-document.ts';
+import type { Reading } from './read-document.ts';
+import { sealed } from './secrets/sealed.ts';
+import type { Definitions } from './tree.ts';
 import { parseYamlDocument } from './yaml-document.ts';
 
 /** What stands for a file in messages and in `provision inventory blame`. */
@@ -50,17 +52,23 @@ export function parsePairs(typed: string): Record<string, string> {
  */
 export async function readExtraVars(
   typed: readonly string[],
-  read: (file: string) => Promise<SourceDocument | undefined>,
-  problems: Problems,
+  read: (file: string) => Promise<SourceDocument | Locked | undefined>,
+  reading: Pick<Reading, 'problems' | 'keyring'>,
 ): Promise<Definitions> {
+  const { problems } = reading;
   const extra: Definitions = new Map();
   for (const word of typed) {
     const document = word.startsWith('@')
       ? await read(word.slice(1))
       : /^\s*[[{]/.test(word)
-        ? await parseYamlDocument(word, SHOWN, problems)
+        ? await parseYamlDocument({ text: word, isSealed: false }, SHOWN, reading)
         : computedDocument(SHOWN, parsePairs(word));
     if (document === undefined) continue;
+    if (document instanceof Locked) {
+      // It is asked for by name, for every host.
+      problems.add(document.problem);
+      continue;
+    }
     const { data } = document;
     if (data === null || data === undefined) continue;
     if (!isMapping(data)) {
@@ -69,7 +77,12 @@ export async function readExtraVars(
       continue;
     }
     for (const [key, value] of Object.entries(data))
-      extra.set(key, { key, value, owner: SHOWN, origin: { document, path: [key] } });
+      extra.set(key, {
+        key,
+        value: document.isSealed ? sealed(value) : value,
+        owner: SHOWN,
+        origin: { document, path: [key] },
+      });
   }
   return extra;
 }

@@ -1,4 +1,4 @@
-import type { Group, Tree } from './groups.ts';
+import type { Group, Tree } from './tree.ts';
 import type { Problems } from './problems.ts';
 
 /** The order in which Ansible merges groups: the greater wins. */
@@ -103,7 +103,7 @@ export function orderGroups(tree: Tree, problems: Problems): GroupOrder {
 }
 
 function priorityOf(group: Group, problems: Problems): number {
-  const definition = group.vars.get('ansible_group_priority');
+  const definition = group.priority;
   if (!definition) return 1;
   const priority = typeof definition.value === 'string' ? Number(definition.value) : definition.value;
   if (Number.isInteger(priority)) return priority as number;

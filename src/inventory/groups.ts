@@ -1,51 +1,13 @@
-import type { Origin, Path, SourceDocument } from './document.ts';
+import type { Path, SourceDocument } from './document.ts';
 import { isMapping } from './document.ts';
-import { causeMessage } from './cause.ts';
 import { didYouMean } from './did-you-mean.ts';
-import { expandHostRange } from './host-range.ts';
+import { kindOf } from './kind-of.ts';
 import type { Problems } from './problems.ts';
-
-/** One variable where it was written. */
-export interface Definition {
-  readonly key: string;
-  readonly value: unknown;
-  readonly origin: Origin;
-  /** `group web` or `host web1`, for messages. */
-  readonly owner: string;
-}
-
-export type Definitions = Map<string, Definition>;
-
-export interface Group {
-  readonly name: string;
-  readonly origin: Origin;
-  readonly children: Set<string>;
-  readonly parents: Set<string>;
-  /** Direct members. */
-  readonly hosts: Set<string>;
-  /** From the inventory files; a later source replaces key by key. */
-  readonly vars: Definitions;
-}
-
-export interface HostEntry {
-  readonly name: string;
-  readonly origin: Origin;
-  readonly groups: Set<string>;
-  readonly vars: Definitions;
-}
-
-/** All groups and hosts of all inventory files, before variables are merged. */
-export interface Tree {
-  readonly groups: Map<string, Group>;
-  readonly hosts: Map<string, HostEntry>;
-}
+import { sealed } from './secrets/sealed.ts';
+import { addChild, addGroup, addHosts, setGroupVariable } from './tree.ts';
+import type { Definition, Group, Tree } from './tree.ts';
 
 const GROUP_KEYS = ['vars', 'hosts', 'children'];
-// A group name ends up in patterns (`web:&db,!old`), so their signs cannot be in it.
-const GROUP_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u;
-const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
-
-export const emptyTree = (): Tree => ({ groups: new Map(), hosts: new Map() });
 
 /** Adds the groups and hosts of one inventory file. */
 export function growTree(tree: Tree, document: SourceDocument, problems: Problems): void {
@@ -75,12 +37,7 @@ export function growTree(tree: Tree, document: SourceDocument, problems: Problem
   }
 }
 
-export const kindOf = (value: unknown): string => {
-  if (value === null || value === undefined) return 'empty';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a mapping';
-  return typeof value === 'string' ? 'text' : `a ${typeof value}`;
-};
+const named = (section: unknown): unknown => (typeof section === 'string' ? { [section]: null } : section);
 
 class Grower {
   readonly tree: Tree;
@@ -94,24 +51,13 @@ class Grower {
   }
 
   group(name: string, content: unknown, path: Path): Group | undefined {
-    const origin = { document: this.document, path };
-    if (!GROUP_NAME.test(name)) {
-      this.problems.add({
-        message: `${JSON.stringify(name)} cannot be the name of a group`,
-        hint: 'Use letters, digits, "_", "." and "-".',
-        origin,
-        at: 'key',
-      });
-      return undefined;
-    }
-    let group = this.tree.groups.get(name);
-    if (!group) {
-      group = { name, origin, children: new Set(), parents: new Set(), hosts: new Set(), vars: new Map() };
-      this.tree.groups.set(name, group);
-    }
+    const group = addGroup(this.tree, name, { document: this.document, path }, this.problems);
+    if (!group) return undefined;
     for (const [key, section] of this.mapping(content, path, `the group ${name}`)) {
       const inner = [...path, key];
-      if (key === 'vars') this.vars(group.vars, section, inner, `group ${name}`);
+      if (key === 'vars')
+        for (const definition of this.vars(section, inner, `group ${name}`))
+          setGroupVariable(group, definition);
       else if (key === 'hosts') this.hosts(group, section, inner);
       else if (key === 'children') this.children(group, section, inner);
       else {
@@ -124,75 +70,28 @@ class Grower {
   }
 
   children(group: Group, section: unknown, path: Path): void {
-    for (const [name, content] of this.mapping(section, path, 'children')) {
-      const child = this.group(name, content, [...path, name]);
-      if (!child) continue;
-      group.children.add(name);
-      child.parents.add(group.name);
+    // Ansible takes a single name as well, here and for hosts.
+    for (const [name, content] of this.mapping(named(section), path, 'children')) {
+      const child = this.group(name, content, typeof section === 'string' ? path : [...path, name]);
+      if (child) addChild(group, child);
     }
   }
 
   hosts(group: Group, section: unknown, path: Path): void {
-    // Ansible takes a single name as well.
-    const hosts = typeof section === 'string' ? { [section]: null } : section;
-    for (const [written, content] of this.mapping(hosts, path, 'hosts')) {
-      const origin = {
-        document: this.document,
-        path: typeof section === 'string' ? path : [...path, written],
-      };
-      const vars: Definitions = new Map();
-      this.vars(vars, content, origin.path, `host ${written}`);
-      for (const name of this.names(written, origin)) {
-        let host = this.tree.hosts.get(name);
-        if (!host) {
-          host = { name, origin, groups: new Set(), vars: new Map() };
-          this.tree.hosts.set(name, host);
-        }
-        for (const [key, definition] of vars) host.vars.set(key, definition);
-        host.groups.add(group.name);
-        group.hosts.add(name);
-      }
+    for (const [written, content] of this.mapping(named(section), path, 'hosts')) {
+      const inner = typeof section === 'string' ? path : [...path, written];
+      const vars = this.vars(content, inner, `host ${written}`);
+      addHosts(this.tree, group, written, { document: this.document, path: inner }, vars, this.problems);
     }
   }
 
-  names(written: string, origin: Origin): string[] {
-    const refuse = (message: string, hint: string): string[] => {
-      this.problems.add({ message: `host ${JSON.stringify(written)}: ${message}`, hint, origin, at: 'key' });
-      return [];
-    };
-    const port = /^([^:]+|[^:]*\[.*\][^:]*):(\d+)$/.exec(written);
-    if (port)
-      return refuse(
-        'a port is not part of a name',
-        `Name it ${port[1]} and give it ansible_port: ${port[2]}.`,
-      );
-    try {
-      const names = expandHostRange(written);
-      const wrong = names.find((name) => !HOST_NAME.test(name));
-      if (wrong === undefined) return names;
-      if (wrong.startsWith('-'))
-        return refuse(
-          'a name must not start with "-": ssh would take it for an option',
-          'Choose another name.',
-        );
-      if (wrong.split(':').length > 2)
-        return refuse(
-          'IPv6 is not supported in this version',
-          'Give it a name, and ansible_host with an IPv4 address.',
-        );
-      return refuse(
-        'this is not a host name',
-        'Use letters, digits, "_", "." and "-", and ranges such as web[01:10].',
-      );
-    } catch (error) {
-      return refuse(causeMessage(error), 'Write ranges as web[01:10], db-[a:f] or [1:9:2].');
-    }
-  }
-
-  vars(into: Definitions, section: unknown, path: Path, owner: string): void {
-    for (const [key, value] of this.mapping(section, path, `the variables of ${owner}`)) {
-      into.set(key, { key, value, owner, origin: { document: this.document, path: [...path, key] } });
-    }
+  vars(section: unknown, path: Path, owner: string): Definition[] {
+    return this.mapping(section, path, `the variables of ${owner}`).map(([key, value]) => ({
+      key,
+      value: this.document.isSealed ? sealed(value) : value,
+      owner,
+      origin: { document: this.document, path: [...path, key] },
+    }));
   }
 
   mapping(value: unknown, path: Path, what: string): [string, unknown][] {

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
-import { shown } from '../roles/variables/text.ts';
+import { Secret } from '../model/secret.ts';
+import { NO_SECRET, SECRETS_IN, shown } from '../roles/variables/text.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Path } from './document.ts';
-import { kindOf } from './groups.ts';
+import { kindOf } from './kind-of.ts';
 
 /** One complaint of the schema, in words. */
 export interface Explained {
@@ -35,6 +36,7 @@ function explain(issue: Issue, path: Path, schema: Schema, value: unknown): Expl
     { path, at, message, hint },
   ];
   const found = valueAt(value, path);
+  if (found instanceof Secret && issue.code !== 'custom') return say(NO_SECRET, SECRETS_IN);
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysAt(schema, path);
@@ -102,7 +104,7 @@ function wrongType(expected: readonly string[], found: unknown): [string, string
     typeof found === 'string' &&
     /^(?:yes|no|on|off|true|false)$/i.test(found);
   const hint = boolean
-    ? `Write ${/^(?:yes|on|true)$/i.test(found) ? 'true' : 'false'}: in YAML 1.2 ${found} is text.`
+    ? `Write ${/^(?:yes|on|true)$/i.test(found) ? 'true' : 'false'}, without quotes.`
     : expected.includes('array') && typeof found !== 'object'
       ? `Write it as a list: [${shown(found).replaceAll('"', '')}].`
       : `Write ${wanted}.`;

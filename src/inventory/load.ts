@@ -2,19 +2,28 @@ import { join } from 'node:path';
 import type { Inventory } from '../model/host.ts';
 import { readExtraVars } from './extra-vars.ts';
 import { completeTree, refuseCircles } from './group-order.ts';
-import { emptyTree, growTree } from './groups.ts';
-import type { Tree } from './groups.ts';
+import { growTree } from './groups.ts';
+import { growIniTree, linesDocument } from './ini-inventory.ts';
 import type { SourceVariables } from './precedence.ts';
 import { gatherProblems } from './problems.ts';
 import type { Problems } from './problems.ts';
-import { readDocument } from './read-document.ts';
-import { findSource } from './sources.ts';
-import type { Source } from './sources.ts';
+import { Locked, readDocument, readText } from './read-document.ts';
+import type { Reading } from './read-document.ts';
+import { growScriptTree } from './script-inventory.ts';
+import { Keyring } from './secrets/keyring.ts';
+import { findSource, looksLikeYaml } from './sources.ts';
+import type { Source, SourceFile } from './sources.ts';
+import { emptyTree } from './tree.ts';
+import type { Tree } from './tree.ts';
 import { readVariableFiles } from './variable-files.ts';
+import { parseYamlDocument } from './yaml-document.ts';
+import type { FileText } from './yaml-document.ts';
 
 export interface LoadOptions {
   /** Loads a TypeScript file and answers its module. Default: the loader of playbooks. */
   readonly loadTypeScript?: (file: string) => Promise<unknown>;
+  /** What opens encrypted files and values. Default: nothing does. */
+  readonly keyring?: Keyring;
   /** `-e` as typed: set for every host, before everything else. */
   readonly extraVars?: readonly string[] | undefined;
 }
@@ -34,9 +43,10 @@ export async function loadInventory(
 ): Promise<Inventory> {
   const problems = gatherProblems();
   const loadTypeScript = options.loadTypeScript ?? loadWithPlaybookLoader;
+  const reading: Reading = { problems, loadTypeScript, keyring: options.keyring ?? new Keyring() };
   let unread = 0;
   const read = async (file: string) => {
-    const document = await readDocument(file, problems, loadTypeScript);
+    const document = await readDocument(file, reading);
     if (!document) unread++;
     return document;
   };
@@ -48,19 +58,41 @@ export async function loadInventory(
   }
   const tree = emptyTree();
   for (const file of found.flatMap(({ files }) => files)) {
-    const document = await read(file);
-    if (document) growTree(tree, document, problems);
+    if (!(await grow(tree, file, reading))) unread++;
   }
   completeTree(tree);
   const circles = refuseCircles(tree, problems);
   const files = await readAllVariables(found, tree, read, problems);
-  const extra = await readExtraVars(options.extraVars ?? [], read, problems);
+  const extra = await readExtraVars(options.extraVars ?? [], read, reading);
   // What could not be read makes names look unknown that are not; circles would never end.
   if (unread > 0 || found.length < sources.length || circles) problems.throwIfAny();
   // Only now: the schemas cost time that a run which fails above, or needs no inventory, should not pay.
   const { assembleInventory } = await import('./assemble.ts');
   return assembleInventory(tree, files, sources, problems, extra);
 }
+
+/** Adds what one file says to the tree. False = it could not be read. */
+async function grow(tree: Tree, { path, kind }: SourceFile, reading: Reading): Promise<boolean> {
+  const { problems } = reading;
+  if (kind === 'executable') return growScriptTree(tree, path, reading);
+  const text = kind === 'program' ? undefined : await readText(path, reading);
+  if (
+    text &&
+    !(text instanceof Locked) &&
+    (kind === 'ini' || (kind === 'unclear' && !looksLikeYaml(text.text)))
+  ) {
+    growIniTree(tree, linesDocument(path, text), reading);
+    return true;
+  }
+  const document = kind === 'program' ? await readDocument(path, reading) : await parsed(text, path, reading);
+  // Without it nobody knows which hosts there are.
+  if (document instanceof Locked) problems.add(document.problem);
+  else if (document) growTree(tree, document, problems);
+  return document !== undefined && !(document instanceof Locked);
+}
+
+const parsed = async (text: FileText | Locked | undefined, path: string, reading: Reading) =>
+  text && !(text instanceof Locked) ? parseYamlDocument(text, path, reading) : text;
 
 async function readAllVariables(
   sources: readonly Source[],

@@ -1,6 +1,7 @@
 import type { Host } from '../model/host.ts';
 import type { SourceDocument } from './document.ts';
-import type { Definitions } from './groups.ts';
+import type { Definitions } from './tree.ts';
+import { entriesOf } from './deferred.ts';
 import { gatherProblems } from './problems.ts';
 import { createValidator } from './validate.ts';
 
@@ -26,13 +27,13 @@ export function overrideVariables(
     [inventory, `host ${host.name}`],
     [playbook, 'the play'],
   ] as const) {
-    for (const [key, value] of Object.entries(document.data as Record<string, unknown>)) {
+    for (const [key, value] of entriesOf(document.data as object)) {
       if (document === playbook && fixed.has(key)) continue;
       definitions.set(key, { key, value, owner, origin: { document, path: [key] } });
     }
   }
   const problems = gatherProblems('playbook');
-  const { vars } = createValidator(problems).host(host.name, definitions);
+  const { vars } = createValidator(problems).host(host.name, definitions, definitions);
   problems.throwIfAny();
   return vars;
 }

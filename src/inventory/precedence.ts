@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GroupOrder } from './group-order.ts';
-import type { Definition, Definitions, HostEntry, Tree } from './groups.ts';
-import type { Problems } from './problems.ts';
+import type { Definition, Definitions, HostEntry, Tree } from './tree.ts';
+import type { Problem, Problems } from './problems.ts';
 import type { VariableFiles } from './variable-files.ts';
 
 /** The variable files beside one source. */
@@ -16,8 +16,17 @@ interface Disagreement {
   readonly other: Definition;
 }
 
+/** What a host has of all sources. */
+export interface MergedVariables {
+  readonly groups: readonly string[];
+  readonly definitions: Definitions;
+  /** Files that would have a say, and cannot be opened. */
+  readonly locked: readonly Problem[];
+}
+
 interface GroupResult {
   readonly merged: Definitions;
+  readonly locked: readonly Problem[];
   readonly disagreements: readonly Disagreement[];
 }
 
@@ -33,7 +42,7 @@ export function mergeVariables(
   mustAgree: ReadonlySet<string>,
   problems: Problems,
   extra: Definitions = new Map(),
-): (host: HostEntry) => { groups: readonly string[]; definitions: Definitions } {
+): (host: HostEntry) => MergedVariables {
   // Thousands of hosts share few sets of groups.
   const results = new Map<string, GroupResult>();
   return (host) => {
@@ -42,7 +51,11 @@ export function mergeVariables(
     let result = results.get(key);
     if (!result) {
       const merged = mergeGroups(tree, groups, files);
-      result = { merged, disagreements: findDisagreements(tree, order, groups, files, merged, mustAgree) };
+      result = {
+        merged,
+        locked: files.flatMap((source) => groups.flatMap((name) => source.groups.get(name)?.locked ?? [])),
+        disagreements: findDisagreements(tree, order, groups, files, merged, mustAgree),
+      };
       results.set(key, result);
     }
     const own = mergeHost(host, files);
@@ -50,7 +63,12 @@ export function mergeVariables(
     for (const disagreement of result.disagreements) {
       if (!own.has(disagreement.winner.key)) tellDisagreement(disagreement, host.name, problems);
     }
-    return { groups, definitions: new Map([...result.merged, ...own]) };
+    const locked = files.flatMap((source) => source.hosts.get(host.name)?.locked ?? []);
+    return {
+      groups,
+      definitions: new Map([...result.merged, ...own]),
+      locked: [...result.locked, ...locked],
+    };
   };
 }
 
@@ -60,14 +78,15 @@ function mergeGroups(tree: Tree, groups: readonly string[], files: readonly Sour
     definitions?.forEach((value, key) => merged.set(key, value));
   const others = groups.filter((name) => name !== 'all');
   for (const name of ['all', ...others]) lay(tree.groups.get(name)?.vars);
-  for (const source of files) lay(source.groups.get('all'));
-  for (const source of files) for (const name of others) lay(source.groups.get(name));
+  for (const source of files) lay(source.groups.get('all')?.definitions);
+  for (const source of files) for (const name of others) lay(source.groups.get(name)?.definitions);
   return merged;
 }
 
 function mergeHost(host: HostEntry, files: readonly SourceVariables[]): Definitions {
   const merged: Definitions = new Map(host.vars);
-  for (const source of files) source.hosts.get(host.name)?.forEach((value, key) => merged.set(key, value));
+  for (const source of files)
+    source.hosts.get(host.name)?.definitions.forEach((value, key) => merged.set(key, value));
   return merged;
 }
 
@@ -78,8 +97,8 @@ function saidBy(
   group: string,
   key: string,
 ): Definition | undefined {
-  const inFiles = files.findLast((source) => source.groups.get(group)?.has(key));
-  return inFiles?.groups.get(group)?.get(key) ?? tree.groups.get(group)?.vars.get(key);
+  const inFiles = files.findLast((source) => source.groups.get(group)?.definitions.has(key));
+  return inFiles?.groups.get(group)?.definitions.get(key) ?? tree.groups.get(group)?.vars.get(key);
 }
 
 function findDisagreements(

@@ -66,8 +66,7 @@ function note(entries: Map<string, Entry>, problem: Problem): void {
   const key = `${where}\0${problem.at ?? ''}\0${problem.message}`;
   let entry = entries.get(key);
   if (!entry) {
-    const place = problem.place ?? origin?.document.place(origin.path, problem.at);
-    entry = { problem, place, hosts: new Set() };
+    entry = { problem, place: placeOf(problem), hosts: new Set() };
     entries.set(key, entry);
   }
   if (problem.host !== undefined) entry.hosts.add(problem.host);
@@ -104,6 +103,13 @@ function sentence({ message, hint }: Problem, hosts: Set<string>, withHint: bool
   }
   return `${message}${suffix}${withHint && hint !== undefined ? `. ${hint}` : ''}`;
 }
+
+/** One problem as the error that it would be. */
+export const errorOf = (problem: Problem): ProvisionError =>
+  toError('inventory', { problem, place: placeOf(problem), hosts: new Set() });
+
+const placeOf = ({ place, origin, at }: Problem): Place | undefined =>
+  place ?? origin?.document.place(origin.path, at);
 
 function toError(code: ErrorCode, { problem, place, hosts }: Entry): ProvisionError {
   const source = problem.text ?? problem.origin?.document.text;

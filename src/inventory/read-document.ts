@@ -1,33 +1,51 @@
 import { readFile, stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { isProvisionError } from '../model/error.ts';
+import type { ProvisionError } from '../model/error.ts';
 import { causeCode, causeMessage } from './cause.ts';
 import { computedDocument, shownFile } from './document.ts';
 import type { SourceDocument } from './document.ts';
 import type { Problem, Problems } from './problems.ts';
+import { isAgeFile } from './secrets/age.ts';
+import { isEncrypted, vaultIn } from './secrets/keyring.ts';
+import type { Keyring } from './secrets/keyring.ts';
+import { withSpecialValues } from './special-values.ts';
 import { parseYamlDocument } from './yaml-document.ts';
+import type { FileText } from './yaml-document.ts';
 
 const MOST_BYTES = 10 * 1024 * 1024;
 
 /** Extensions of inventories that are run to get their data. */
 export const PROGRAMS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs']);
 
-/** Reads one file of data; TypeScript is loaded by `loadTypeScript`. Undefined = nothing usable, and a problem told. */
-export async function readDocument(
-  file: string,
-  problems: Problems,
-  loadTypeScript: (file: string) => Promise<unknown>,
-): Promise<SourceDocument | undefined> {
-  if (PROGRAMS.has(extname(file))) return runProgram(file, problems, loadTypeScript);
-  const text = await readText(file, problems);
-  return text === undefined ? undefined : parseYamlDocument(text, file, problems);
+/** What reading the files of an inventory needs besides their names. */
+export interface Reading {
+  readonly problems: Problems;
+  readonly loadTypeScript: (file: string) => Promise<unknown>;
+  readonly keyring: Keyring;
 }
 
-async function runProgram(
+/** A file that is encrypted, and cannot be opened: who needs it, and only who needs it, cannot do without. */
+export class Locked {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    this.problem = problem;
+  }
+}
+
+/** Reads one file of data; TypeScript is loaded. Undefined = nothing usable, and a problem told. */
+export async function readDocument(
   file: string,
-  problems: Problems,
-  loadTypeScript: (file: string) => Promise<unknown>,
-): Promise<SourceDocument | undefined> {
+  reading: Reading,
+): Promise<SourceDocument | Locked | undefined> {
+  if (PROGRAMS.has(extname(file))) return runProgram(file, reading);
+  const text = await readText(file, reading);
+  return text === undefined || text instanceof Locked ? text : parseYamlDocument(text, file, reading);
+}
+
+async function runProgram(file: string, reading: Reading): Promise<SourceDocument | undefined> {
+  const { problems, loadTypeScript, keyring } = reading;
   const place = { file: shownFile(file) };
   try {
     const loaded = await loadTypeScript(file);
@@ -35,7 +53,8 @@ async function runProgram(
       typeof loaded === 'object' && loaded !== null && 'default' in loaded ? loaded.default : loaded;
     const data: unknown = typeof made === 'function' ? await (made as () => unknown)() : made;
     const strange = findStrange(data, 'default', new Set());
-    if (strange === undefined) return computedDocument(file, data);
+    if (strange === undefined)
+      return computedDocument(file, withSpecialValues(data, { place: () => place, keyring, problems }));
     problems.add({
       message: `${strange} is not plain data`,
       hint: 'Export mappings, lists, texts, numbers and booleans only.',
@@ -76,7 +95,11 @@ function findStrange(value: unknown, path: string, above: Set<object>): string |
   return undefined;
 }
 
-async function readText(file: string, problems: Problems): Promise<string | undefined> {
+/** The text of a file, decrypted where it is encrypted; undefined = it cannot be read, and a problem told. */
+export async function readText(
+  file: string,
+  { problems, keyring }: Reading,
+): Promise<FileText | Locked | undefined> {
   const place = { file: shownFile(file) };
   try {
     const info = await stat(file);
@@ -89,13 +112,41 @@ async function readText(file: string, problems: Problems): Promise<string | unde
         hint: 'Split it: a directory may hold several inventory files.',
         place,
       });
-    } else return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    } else {
+      const bytes = await readFile(file);
+      if (isEncrypted(bytes)) return await opened(bytes, file, keyring, problems);
+      return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), isSealed: false };
+    }
   } catch (cause) {
     if (causeCode(cause) === 'ERR_ENCODING_INVALID_ENCODED_DATA')
       problems.add({ message: 'this file is not UTF-8 text', hint: 'Save it as UTF-8.', place, cause });
     else problems.add(unreadable(file, cause));
   }
   return undefined;
+}
+
+async function opened(
+  bytes: Buffer,
+  file: string,
+  keyring: Keyring,
+  problems: Problems,
+): Promise<FileText | Locked | undefined> {
+  const place = { file: shownFile(file) };
+  const problemOf = ({ message, hint, cause }: ProvisionError): Problem => ({ message, hint, place, cause });
+  try {
+    // A text that is not whole is a mistake of the file, whoever has the password.
+    if (!isAgeFile(bytes)) vaultIn(bytes.toString('latin1'), 'this file');
+  } catch (error) {
+    if (!isProvisionError(error)) throw error;
+    problems.add(problemOf(error));
+    return undefined;
+  }
+  try {
+    return { text: await keyring.open(bytes, 'this file'), isSealed: true };
+  } catch (error) {
+    if (!isProvisionError(error)) throw error;
+    return new Locked(problemOf(error));
+  }
 }
 
 /** The problem of a file that the system does not let us read. */

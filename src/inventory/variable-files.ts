@@ -3,17 +3,26 @@ import { extname, join } from 'node:path';
 import { isMapping, shownFile } from './document.ts';
 import type { SourceDocument } from './document.ts';
 import { closest } from './did-you-mean.ts';
-import { kindOf } from './groups.ts';
-import type { Definitions } from './groups.ts';
-import type { Problems } from './problems.ts';
+import { kindOf } from './kind-of.ts';
+import type { Definitions } from './tree.ts';
+import type { Problem, Problems } from './problems.ts';
+import { Locked } from './read-document.ts';
+import { sealed } from './secrets/sealed.ts';
+
+/** What files say of one group or host. */
+export interface OwnerVariables {
+  readonly definitions: Definitions;
+  /** Files of it that cannot be opened: what they say is not known. */
+  readonly locked: readonly Problem[];
+}
 
 /** The variables that the files of one group_vars or host_vars directory give, by group or host. */
-export type VariableFiles = ReadonlyMap<string, Definitions>;
+export type VariableFiles = ReadonlyMap<string, OwnerVariables>;
 
 // Ansible looks for the bare name first, then these, and reads the first that is there (C.YAML_FILENAME_EXTENSIONS).
 const EXTENSIONS = ['', '.yml', '.yaml', '.json'];
 
-type Read = (file: string) => Promise<SourceDocument | undefined>;
+type Read = (file: string) => Promise<SourceDocument | Locked | undefined>;
 
 /**
  * Reads `DIRECTORY/NAME`, `NAME.yml`, `NAME.yaml`, `NAME.json` or the files of the directory `NAME` for every known
@@ -51,14 +60,16 @@ export async function readVariableFiles(
     if (before) warnOfDouble(rank < before.rank ? before.file : file, problems);
     if (!before || rank < before.rank) chosen.set(owner, { file, rank });
   }
-  const result = new Map<string, Definitions>();
+  const result = new Map<string, OwnerVariables>();
   for (const [owner, { file }] of chosen) {
     const definitions: Definitions = new Map();
+    const locked: Problem[] = [];
     for (const path of await filesBelow(file)) {
       const document = await read(path);
-      if (document) collect(definitions, document, `${kind} ${owner}`, problems);
+      if (document instanceof Locked) locked.push(document.problem);
+      else if (document) collect(definitions, document, `${kind} ${owner}`, problems);
     }
-    result.set(owner, definitions);
+    result.set(owner, { definitions, locked });
   }
   return result;
 }
@@ -133,6 +144,7 @@ function collect(into: Definitions, document: SourceDocument, owner: string, pro
     });
   }
   for (const [key, value] of Object.entries(document.data)) {
-    into.set(key, { key, value, owner, origin: { document, path: [key] } });
+    const own = document.isSealed ? sealed(value) : value;
+    into.set(key, { key, value: own, owner, origin: { document, path: [key] } });
   }
 }

@@ -1,5 +1,7 @@
 import type * as Yaml from 'yaml';
 import type { Document, LineCounter, Scalar, YAMLMap } from 'yaml';
+import { TAGGED_FORMS } from './special-values.ts';
+import { ansibleReading, coreReading, isTimestamp } from './yaml-scalars.ts';
 
 export interface DialectFinding {
   readonly severity: 'error' | 'warning';
@@ -9,31 +11,35 @@ export interface DialectFinding {
   readonly offset: number;
 }
 
-// PyYAML's YAML 1.1, which Ansible reads with: resolver.py, "implicit resolvers".
-const OTHER_BOOLEAN = /^(?:yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$/;
-const OCTAL = /^[-+]?0[0-7_]+$/;
-const SEXAGESIMAL = /^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$/;
-
 /**
  * What a careful reader sees in parsed YAML that the parser lets pass: duplicate keys, Ansible's tags, and plain
- * values that Ansible (YAML 1.1) reads as something else than YAML 1.2 does.
+ * values that Ansible and we (YAML 1.1) read as something else than YAML 1.2 does.
  */
 export function inspectDialect(
   yaml: typeof Yaml,
   document: Document.Parsed,
   lines: LineCounter,
+  isJson: boolean,
 ): readonly DialectFinding[] {
   const findings: DialectFinding[] = [];
+  const words = new Map<string, number[]>();
   yaml.visit(document, {
     Node: (_, node) => {
       const offset = node.range?.[0] ?? 0;
       if ('tag' in node && node.tag !== undefined) findings.push(...strangeTag(node.tag, offset));
       if (yaml.isMap(node)) findings.push(...duplicateKeys(yaml, node, lines));
-      if (yaml.isScalar(node)) findings.push(...readOtherwise(node, offset));
+      if (yaml.isScalar(node) && node.type === 'PLAIN' && node.source !== undefined && !hasTag(node)) {
+        const known = words.get(node.source);
+        if (known) known.push(offset);
+        else words.set(node.source, [offset]);
+      }
     },
   });
-  return findings;
+  return [...findings, ...(isJson ? [] : readOtherwise(words, lines))];
 }
+
+const hasTag = (node: Scalar): boolean =>
+  node.tag !== undefined && !node.tag.startsWith('tag:yaml.org,2002:');
 
 /** A key as text; the parser makes a symbol of the merge key `<<`. */
 export const keyText = (key: Scalar): string =>
@@ -70,18 +76,7 @@ function duplicateKeys(yaml: typeof Yaml, map: YAMLMap, lines: LineCounter): Dia
 }
 
 function strangeTag(tag: string, offset: number): DialectFinding[] {
-  if (tag === '!vault') {
-    const message = 'values encrypted with ansible-vault (!vault) are not supported in this version';
-    return [
-      {
-        severity: 'error',
-        message,
-        hint: 'Keep secrets out of the inventory: provision needs none of its own.',
-        offset,
-      },
-    ];
-  }
-  if (tag === '!unsafe' || tag.startsWith('tag:yaml.org,2002:')) return [];
+  if (Object.hasOwn(TAGGED_FORMS, tag) || tag.startsWith('tag:yaml.org,2002:')) return [];
   return [
     {
       severity: 'warning',
@@ -92,32 +87,29 @@ function strangeTag(tag: string, offset: number): DialectFinding[] {
   ];
 }
 
-function readOtherwise(node: Scalar, offset: number): DialectFinding[] {
-  const source = node.source;
-  if (node.type !== 'PLAIN' || source === undefined || node.tag !== undefined) return [];
-  const warning = (message: string, hint: string): DialectFinding[] => [
-    { severity: 'warning', message, hint, offset },
-  ];
-  if (OTHER_BOOLEAN.test(source)) {
-    const meant = /^(?:yes|on)$/i.test(source) ? 'true' : 'false';
-    return warning(
-      `${source} is text here (YAML 1.2), and ${meant} to Ansible (YAML 1.1)`,
-      `Write ${meant}, or "${source}" for the text`,
-    );
-  }
-  if (OCTAL.test(source)) {
-    const octal = parseInt(source.replaceAll('_', ''), 8);
-    const read = String(node.value);
-    return warning(
-      `${source} is ${read} here (YAML 1.2), and ${octal} to Ansible (YAML 1.1)`,
-      `Write ${read}, or "${source}" for the text`,
-    );
-  }
-  if (SEXAGESIMAL.test(source)) {
-    return warning(
-      `${source} is text here (YAML 1.2), and a number to base 60 to Ansible (YAML 1.1)`,
-      `Write "${source}"`,
-    );
-  }
-  return [];
+/** Words that mean something else by YAML 1.2, each told once, with all its lines. */
+function readOtherwise(words: ReadonlyMap<string, readonly number[]>, lines: LineCounter): DialectFinding[] {
+  return [...words].flatMap(([word, [offset = 0, ...more]]) => {
+    const said = otherReadings(word);
+    if (said === undefined) return [];
+    const others = [...new Set(more.map((each) => lines.linePos(each).line))];
+    const also = others.length === 0 ? '' : ` (also in line ${others.join(', ')})`;
+    return [{ severity: 'warning', message: `${said.message}${also}`, hint: said.hint, offset }];
+  });
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? 'text' : String(value));
+
+function otherReadings(word: string): { message: string; hint: string } | undefined {
+  const here = ansibleReading(word);
+  const core = coreReading(word);
+  const asText = `"${word}"`;
+  if (isTimestamp(word))
+    return { message: `${word} is text here, and a time to Ansible`, hint: `Write ${asText}` };
+  if (Object.is(here, core)) return undefined;
+  const plain = typeof here === 'string' ? String(core) : String(here);
+  return {
+    message: `${word} is ${shown(here)}, as Ansible reads it (YAML 1.1), and ${shown(core)} in YAML 1.2`,
+    hint: `Write ${plain}, or ${asText} for the text`,
+  };
 }

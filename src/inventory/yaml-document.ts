@@ -1,11 +1,14 @@
 import type * as YamlLibrary from 'yaml';
-import type { Document, LineCounter, Node, Pair, YAMLMap } from 'yaml';
+import type { CollectionTag, Document, LineCounter, Node, Pair, ScalarTag, YAMLMap, YAMLSeq } from 'yaml';
 import type { Place } from '../model/error.ts';
 import { causeMessage } from './cause.ts';
 import { shownFile } from './document.ts';
 import type { Path, SourceDocument } from './document.ts';
 import type { Problems } from './problems.ts';
+import type { Keyring } from './secrets/keyring.ts';
+import { mayHoldForms, TAGGED_FORMS, withSpecialValues } from './special-values.ts';
 import { inspectDialect, keyText } from './yaml-dialect.ts';
+import { ANSIBLE_SCALARS } from './yaml-scalars.ts';
 
 // Room for thousands of hosts that share an anchor; what aliases of aliases could grow to is bounded by MOST_VALUES.
 const MOST_ALIASES = 20_000;
@@ -20,38 +23,43 @@ const HINTS: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'Look for a quote or an indentation that is missing before this place.',
 };
 
+/** The text of a file; `isSealed` = it was encrypted, and its values are secrets. */
+export interface FileText {
+  readonly text: string;
+  readonly isSealed: boolean;
+}
+
 /**
- * Reads YAML 1.2 (core schema, with the merge key `<<` that Ansible has) and keeps where everything stands.
+ * Reads YAML as Ansible does (plain words by YAML 1.1, the merge key `<<`; JSON by its own rules) and keeps where
+ * everything stands.
  * What is wrong with the text goes to `problems`; undefined = nothing usable.
  */
 export async function parseYamlDocument(
-  text: string,
+  { text, isSealed }: FileText,
   file: string,
-  problems: Problems,
+  { problems, keyring }: { readonly problems: Problems; readonly keyring: Keyring },
 ): Promise<SourceDocument | undefined> {
+  // Of an encrypted file places are told, and no line of it is shown.
+  const source = isSealed ? undefined : text;
   const yaml = await import('yaml');
   const shown = shownFile(file);
   const lines = new yaml.LineCounter();
   const tell = (message: string, offset: number, hint?: string, cause?: unknown): void =>
-    problems.add({ message, hint, place: placeAt(shown, lines, offset), text, cause });
+    problems.add({ message, hint, place: placeAt(shown, lines, offset), text: source, cause });
 
-  if (text.startsWith('$ANSIBLE_VAULT;')) {
-    tell(
-      'this file is encrypted with ansible-vault, which is not supported in this version',
-      0,
-      'Decrypt it (ansible-vault view FILE), and keep secrets out of the inventory.',
-    );
-    return undefined;
-  }
+  const isJson = readsAsJson(text);
   let parsed: Document.Parsed;
   try {
+    const tags = formTags(yaml);
     // uniqueKeys compares every key with every other one; inspectDialect looks them up instead.
     parsed = yaml.parseDocument(text, {
       lineCounter: lines,
       prettyErrors: false,
       uniqueKeys: false,
       merge: true,
-      schema: 'core',
+      ...(isJson
+        ? { schema: 'core', customTags: tags }
+        : { schema: 'failsafe', customTags: [...ANSIBLE_SCALARS, ...tags] }),
     });
   } catch (cause) {
     tell(`cannot read this as YAML: ${causeMessage(cause)}`, 0, 'The file may be nested too deeply.', cause);
@@ -59,13 +67,15 @@ export async function parseYamlDocument(
   }
   for (const error of parsed.errors)
     tell(error.message, error.pos[0], HINTS[error.code] ?? 'Mend the YAML here.', error);
-  for (const finding of inspectDialect(yaml, parsed, lines)) {
-    const problem = { ...finding, place: placeAt(shown, lines, finding.offset), text };
+  for (const finding of inspectDialect(yaml, parsed, lines, isJson)) {
+    const problem = { ...finding, place: placeAt(shown, lines, finding.offset), text: source };
     if (finding.severity === 'error') problems.add(problem);
     else problems.warn(problem);
   }
   if (parsed.errors.length > 0) return undefined;
 
+  const place = (path: Path, part: 'key' | 'value' = 'value'): Place =>
+    placeAt(shown, lines, offsetOf(yaml, parsed, path, part));
   let data: unknown;
   try {
     data = parsed.toJS({ maxAliasCount: MOST_ALIASES });
@@ -79,9 +89,40 @@ export async function parseYamlDocument(
     );
     return undefined;
   }
-  const place = (path: Path, part: 'key' | 'value' = 'value'): Place =>
-    placeAt(shown, lines, offsetOf(yaml, parsed, path, part));
-  return { file: shown, data, text, place };
+  if (mayHoldForms(text)) data = withSpecialValues(data, { place, keyring, problems });
+  return { file: shown, data, text: source, place, ...(isSealed ? { isSealed: true } : {}) };
+}
+
+type Yaml = typeof YamlLibrary;
+
+/** A scalar with one of the tags becomes the form that it is short for; on a list or mapping, every value inside. */
+function formTags(yaml: Yaml): (ScalarTag | CollectionTag)[] {
+  return Object.entries(TAGGED_FORMS).flatMap(([tag, key]) => {
+    const inside = (collection: YAMLMap | YAMLSeq): YAMLMap | YAMLSeq => {
+      yaml.visit(collection, {
+        Scalar: (at, node) => {
+          if (at !== 'key') node.value = { [key]: node.value };
+        },
+      });
+      return collection;
+    };
+    return [
+      { tag, resolve: (text: string) => ({ [key]: text }) },
+      { tag, collection: 'map', resolve: inside },
+      { tag, collection: 'seq', resolve: inside },
+    ];
+  });
+}
+
+/** Ansible tries JSON first. */
+function readsAsJson(text: string): boolean {
+  if (!/^\s*[{[]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function placeAt(file: string, lines: LineCounter, offset: number): Place {
@@ -103,8 +144,6 @@ function countValues(value: unknown, known = new Map<object, number>()): number 
   known.set(value, count);
   return count;
 }
-
-type Yaml = typeof YamlLibrary;
 
 function resolve(yaml: Yaml, document: Document.Parsed, node: unknown): unknown {
   return yaml.isAlias(node) ? node.resolve(document) : node;

@@ -34,6 +34,9 @@ export interface Config {
   readonly timeout?: number;
   readonly askBecomePass?: boolean;
   readonly becomePasswordFile?: string;
+  readonly vaultPasswordFile?: string | readonly string[];
+  readonly vaultId?: string | readonly string[];
+  readonly ageIdentity?: string | readonly string[];
   readonly listHosts?: boolean;
   readonly listTasks?: boolean;
   readonly listTags?: boolean;

@@ -1,4 +1,4 @@
-import type { Place } from './error.ts';
+import type { Place, ProvisionError } from './error.ts';
 import type { Secret } from './secret.ts';
 
 export interface Connection {
@@ -12,7 +12,7 @@ export interface Connection {
   readonly privateKeyFile?: string | undefined;
   /** `ansible_become`. */
   readonly become: boolean;
-  /** What sudo asks for, from the operator and never from an inventory; undefined = sudo must not ask. */
+  /** What sudo asks for, from the operator or `ansible_become_password`; undefined = sudo must not ask. */
   readonly becomePassword?: Secret | undefined;
   /** `jump:` — inventory names or `[user@]host[:port]`, nearest to the controller first. */
   readonly jumps: readonly string[];
@@ -26,11 +26,13 @@ export interface Host {
   readonly name: string;
   /** Every group it is in, directly or through children, `all` included, in Ansible's merge order. */
   readonly groups: readonly string[];
-  /** Merged variables, plain data. */
+  /** Merged variables, plain data. Reading one that cannot be evaluated throws; it is passed over when keys are listed. */
   readonly vars: Readonly<Record<string, unknown>>;
   /** Names that `-e` sets: neither a play nor the options of a role override them. */
   readonly extraVars?: readonly string[];
   readonly connection: Connection;
+  /** Why provision cannot work with it: it is an error to select it. */
+  readonly blocked?: readonly ProvisionError[] | undefined;
   /** Where the value at this path of `vars` was written. */
   place(path: readonly (string | number)[]): Place | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Place } from './error.ts';
+import type { Secret } from './secret.ts';
 import type { SshConnection } from './ssh-connection.ts';
 
 /** A value of one field. Lists that have no order are sorted by whoever makes them. */
@@ -108,7 +109,13 @@ export interface ResourceChange {
   /** Where the inventory asks for it. */
   readonly place?: Place;
   /** For `--diff`: whole texts where the resource is a file. */
-  readonly text?: { readonly path: string; readonly before: string | null; readonly after: string | null };
+  readonly text?: {
+    readonly path: string;
+    readonly before: string | null;
+    readonly after: string | null;
+    /** Not to be shown: it holds a secret, or not everybody may read it on the host. */
+    readonly hidden?: true;
+  };
   /** Set where the change leads to a baseline: its files come from the copies that the host keeps. */
   readonly baseline?: Baseline;
 }
@@ -147,6 +154,8 @@ export interface Resource {
   readonly tags?: readonly string[];
   /** As it was declared, for `Declared`. */
   readonly props?: unknown;
+  /** What must have been read before it is planned. */
+  readonly secrets?: readonly Secret[];
   /** Where the inventory asks for it; undefined = nobody knows. */
   readonly place?: Place | undefined;
   /** Declared to be as its baseline says: the host's record of that is read with it, and handed to `plan`. */

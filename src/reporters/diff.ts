@@ -9,6 +9,8 @@ const PATIENCE_MS = 1000;
 /** Unified diff of the file behind a change; empty when there is no file or it does not differ. */
 export function unifiedDiff({ text }: ResourceChange, colours: Colours): string[] {
   if (!text) return [];
+  if (text.hidden)
+    return [`${text.path}: its content is not shown: it is secret, or not for everybody on the host`];
   const [before, after] = [text.before ?? '', text.after ?? ''];
   const patch = createTwoFilesPatch(
     text.before === null ? '/dev/null' : text.path,

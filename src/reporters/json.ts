@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { maskedData } from '../model/mask.ts';
 import type { SavedPlan } from '../model/plan.ts';
 import type { Report } from '../model/report.ts';
 
@@ -11,7 +12,7 @@ export function writePrivately(file: string, text: string): void {
   renameSync(temporary, file);
 }
 
-const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+const json = (value: unknown): string => `${JSON.stringify(maskedData(value), null, 2)}\n`;
 
 /** `--report FILE.json` */
 export const jsonReport = (report: Report): string => json(report);

@@ -1,10 +1,14 @@
 import { differences, exists } from '../model/difference.ts';
+import { ProvisionError } from '../model/error.ts';
+import { MASK, masked, maskedData } from '../model/mask.ts';
+import { holdsBrokenSecret, openSecrets, secretsIn } from '../model/secret.ts';
 import type {
   Baseline,
   Change,
   Declared,
   Facts,
   FieldDifference,
+  FieldValue,
   ProbeOutput,
   Resource,
   ResourceChange,
@@ -70,7 +74,35 @@ export interface ResourceDefinition<Props, S extends State> {
   /** What works now and not after this difference of the live state is gone, as noun phrases: "DNAT A:80/tcp to B". */
   readonly cuts?: (difference: FieldDifference, props: Props) => readonly string[];
   readonly phase?: 'package' | 'main';
+  /**
+   * Its props may hold secrets, but for what its name and its probe are made of: everything else gets their values. Its
+   * steps must not hand one to a program as an argument. Any other kind refuses a secret.
+   */
+  readonly secrets?: true;
+  /** Fields whose values are never shown, and with them the text of the file. */
+  readonly hidden?: (ends: { readonly from: S; readonly to: S }, props: Props) => readonly string[];
 }
+
+/** A secret in a name would be on the screen, in a probe in the host's list of processes. */
+function refuseSecrets(id: string, probe: string, takesSecrets: boolean): void {
+  const shownIn = secretsIn(id).length > 0 ? 'name' : 'probe';
+  if (takesSecrets && secretsIn([id, probe]).length === 0) return;
+  throw new ProvisionError(
+    'playbook',
+    takesSecrets ? `${id}: a secret cannot be part of its ${shownIn}.` : `${id} cannot hold a secret.`,
+    { hint: 'Write it into a file: file({ path, content }) takes secrets.' },
+  );
+}
+
+function refuseBrokenSecrets(id: string, declared: string | null): void {
+  if (declared === null || !holdsBrokenSecret(declared)) return;
+  throw new ProvisionError('playbook', `${id} holds a piece of a secret: it was cut or changed.`, {
+    hint: 'Change its value instead: vars.password.map((value) => …).',
+  });
+}
+
+const shownValue = (value: FieldValue, hide: boolean): FieldValue =>
+  hide && value !== null ? MASK : maskedData(value);
 
 function actionOf(from: State, to: State): Change['action'] {
   if (!exists(from)) return 'create';
@@ -82,25 +114,41 @@ export function defineResource<Props, S extends State>(
   definition: ResourceDefinition<Props, S>,
 ): (props: Props) => Resource {
   const { kind, phase = 'main', warnings } = definition;
-  return (props) => {
-    const id = `${kind}:${definition.name(props)}`;
-    const textOf = (output: ProbeOutput, facts: Facts): FileText | undefined =>
-      definition.text?.(output, props, facts);
+  return (given) => {
+    const id = `${kind}:${definition.name(given)}`;
+    const probe = definition.probe(given);
+    const declared = Object.values(given as object).some((value) => typeof value === 'function')
+      ? null
+      : JSON.stringify(given);
+    refuseBrokenSecrets(id, declared);
+    const secrets = secretsIn(given);
+    if (secrets.length > 0) refuseSecrets(id, probe, definition.secrets === true);
+    // Only when it is planned: what is secret is read after everything is compiled.
+    const open = (): Props => (secrets.length > 0 ? openSecrets(given) : given);
     /** The way from what the host has to a state, with the file that belongs to that. */
-    const way = (from: S, to: S, text: FileText | undefined, around: Surroundings): ResourceChange | null => {
+    const way = (
+      from: S,
+      to: S,
+      text: FileText | undefined,
+      props: Props,
+      around: Surroundings,
+    ): ResourceChange | null => {
       const action = actionOf(from, to);
       const all = differences(from, to);
       const told = all.filter(({ field }) => action === 'update' || !definition.details?.includes(field));
       const found = told.length > 0 ? told : all;
       if (found.length === 0) return null;
+      const hidden = definition.hidden?.({ from, to }, props) ?? [];
       const live = found.filter(({ layer }) => layer === 'live');
-      const cuts = live.flatMap((difference) => definition.cuts?.(difference, props) ?? []);
-      const changes = found.map((difference) => ({
-        ...difference,
-        resource: id,
-        action,
-        sentence: definition.sentence?.(difference, props) ?? describeDifference(id, difference),
-      }));
+      const cuts = live.flatMap((difference) => definition.cuts?.(difference, props) ?? []).map(masked);
+      const changes = found.map(({ before, after, ...rest }) => {
+        const hide = hidden.includes(rest.field);
+        const difference = { ...rest, before: shownValue(before, hide), after: shownValue(after, hide) };
+        const sentence = definition.sentence?.(difference, props) ?? describeDifference(id, difference);
+        return { ...difference, resource: id, action, sentence: masked(sentence) };
+      });
+      const secret =
+        hidden.length > 0 ? { hidden: true as const, before: text?.before == null ? null : MASK } : {};
       const ends = { from, to, text: text?.after ?? null };
       const destroys = definition.destroys?.(ends, props, around) ?? null;
       return {
@@ -110,41 +158,46 @@ export function defineResource<Props, S extends State>(
         changes,
         apply: definition.transition(ends, props),
         revert: definition.transition({ from: to, to: from, text: text?.before ?? null }, props),
-        ...(text && text.before !== text.after ? { text } : {}),
-        ...(destroys === null ? {} : { destroys }),
+        ...(text && text.before !== text.after ? { text: { ...text, ...secret } } : {}),
+        ...(destroys === null ? {} : { destroys: masked(destroys) }),
         ...(cuts.length > 0 ? { cuts } : {}),
       };
     };
     return {
       id,
       kind,
-      declared: Object.values(props as object).some((value) => typeof value === 'function')
-        ? null
-        : JSON.stringify(props),
-      props,
-      probe: definition.probe(props),
+      declared,
+      props: given,
+      probe,
       phase,
-      ...(warnings ? { warnings: (output: ProbeOutput) => warnings(output, props) } : {}),
+      ...(secrets.length > 0 ? { secrets } : {}),
+      ...(warnings ? { warnings: (output: ProbeOutput) => warnings(output, given) } : {}),
       plan(output, facts, around = {}) {
         const { others = [] } = around;
+        const props = open();
         const to = definition.desired(props, facts);
-        const change = way(definition.parse(output, props), to, textOf(output, facts), around);
+        const text = definition.text?.(output, props, facts);
+        const change = way(definition.parse(output, props), to, text, props, around);
         const lockout = change && definition.lockout?.(to, facts, props, { output, others });
         return lockout ? { ...change, lockout } : change;
       },
       planBack(output, facts, baseline, around = {}) {
         if (definition.unseen?.(output)) return null;
-        const now = definition.parse(output, props);
+        const now = definition.parse(output, given);
         const before = baseline.state as S;
         const to = definition.recoverable?.(before, now, baseline.text) ?? before;
-        const text = textOf(output, facts);
-        const change = way(now, to, text && { ...text, after: baseline.text }, around);
-        return change && { ...change, baseline };
+        // What it was before holds none of the secrets that are declared: they need not be had.
+        const text = definition.text?.(output, given, facts);
+        const change = way(now, to, text && { ...text, after: baseline.text }, given, around);
+        // That text is not of our making either.
+        const hidden = change?.text?.hidden ? { text: { ...change.text, after: MASK } } : {};
+        return change && { ...change, ...hidden, baseline };
       },
       baseline(output, facts): Baseline | null {
         if (definition.unseen?.(output)) return null;
+        const props = open();
         const state = definition.parse(output, props);
-        const text = textOf(output, facts)?.before ?? null;
+        const text = definition.text?.(output, props, facts)?.before ?? null;
         const { paths = [] } = definition.transition({ from: state, to: state, text }, props);
         return { state, text, paths };
       },

@@ -8,6 +8,7 @@ export const toBaseline = (resource: Resource): Resource => ({
   ...resource,
   declared: resource.declared === null ? null : `baseline of ${resource.declared}`,
   toBaseline: true,
+  secrets: [],
   plan: (output, facts, around = {}) => {
     const { baseline = null } = around;
     return baseline === null || resource.phase === 'package'

@@ -25,6 +25,7 @@ const ROLE_OF: readonly (readonly [string, readonly string[], string])[] = [
       'ansible_port',
       'ansible_ssh_private_key_file',
       'ansible_become',
+      'ansible_become_password',
       'ansible_connection',
       'jump',
       'host_keys',

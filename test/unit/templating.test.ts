@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { isProvisionError } from '../../src/model/error.ts';
 import type { ProvisionError } from '../../src/model/error.ts';
+import { openSecrets, readSecrets, Secret, secretsIn } from '../../src/model/secret.ts';
 import { templates } from '../../src/templating.ts';
 
 let root = '';
@@ -69,5 +70,23 @@ describe('templates', () => {
 
   it('a missing one says where it was looked for', () => {
     expect(failure(() => templates([root])('nope', {})).message).toContain(root);
+  });
+
+  it('a secret stays one, also where it is quoted or stands in a longer value', async () => {
+    const secret = new Secret(() => `it's <&>`);
+    write('a/env.hbs', 'PW={{sh password}}\nXML={{xml password}}\nURL={{xml url}}\nPLAIN={{password}}\n');
+    const text = templates([path.join(root, 'a')])('env', { password: secret, url: `u:${String(secret)}@h` });
+    expect(text).not.toContain('<');
+    await readSecrets(secretsIn(text));
+    expect(openSecrets(text)).toBe(
+      `PW='it'\\''s <&>'\nXML=it&apos;s &lt;&amp;&gt;\nURL=u:it&apos;s &lt;&amp;&gt;@h\nPLAIN=it's <&>\n`,
+    );
+  });
+
+  it('an error names no secret', () => {
+    const secret = new Secret('marker-of-a-template');
+    write('a/wrong.hbs', '{{password.nothing.more}}');
+    const error = failure(() => templates([path.join(root, 'a')])('wrong', { password: secret }));
+    expect(`${error.message}${error.frame ?? ''}${error.stack ?? ''}`).not.toContain('marker-of-a-template');
   });
 });

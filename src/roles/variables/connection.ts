@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { complainOfAddress, oneOrMore } from './addresses.ts';
 import { labSection } from './lab.ts';
 import { port } from './ports.ts';
-import { complain, refuse, shown, text } from './text.ts';
+import { complain, refuse, secretText, shown, text } from './text.ts';
 import type { Complaint } from './text.ts';
 
 const OPTION_LIKE = 'must not start with "-": ssh would take it for an option';
@@ -114,6 +114,9 @@ export const connectionVariables = {
     })
     .optional()
     .describe('Become root with sudo.'),
+  ansible_become_password: secretText(
+    'What sudo asks for; -K and its kin go before it. Write it as a reference to a secret, or into a vault.',
+  ).optional(),
   ansible_connection: text('How the host is reached: ssh, local or lab.', {
     complaint: (value) =>
       Object.hasOwn(CONNECTIONS, value)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Secret, secretOf, secretsIn } from '../../model/secret.ts';
 
 /** What is wrong with a value: a sentence, and what to write instead. */
 export interface Complaint {
@@ -17,8 +18,13 @@ export function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
+/** Said where a secret stands in a field that is shown, or ends up in rules and names. */
+export const NO_SECRET = 'a secret cannot stand here';
+export const SECRETS_IN = 'Write the value out, or put it into an encrypted file of variables.';
+
 /** What every string is refused for, whatever it means: it ends up in files, scripts and on terminals. */
 export function complainOfHostileText(value: string, longest: number): Complaint | undefined {
+  if (secretsIn(value).length > 0) return complain(NO_SECRET, SECRETS_IN);
   const found = CONTROL_CHARACTER.exec(value);
   if (found) {
     const code = found[0].codePointAt(0) ?? 0;
@@ -77,4 +83,33 @@ export function named<Key extends z.core.$ZodRecordKey, Value extends z.core.Som
   value: Value,
 ) {
   return z.record(key, value).describe(description);
+}
+
+/** A text that may be a secret, and becomes one: shown nowhere, whatever it was written as. It may have several lines. */
+export function secretText(description: string) {
+  return z
+    .any()
+    .superRefine((value: unknown, context) => {
+      if (value instanceof Secret) return;
+      if (typeof value !== 'string')
+        refuse(context, complain('must be text', 'Write text, or refer to a secret.'));
+      else if (value === '') refuse(context, complain('must not be empty'));
+      else if (value.includes('\0'))
+        refuse(context, complain('must not contain the control character U+0000'));
+    })
+    .transform((value: unknown) => secretOf(value as string | Secret))
+    .meta({
+      description,
+      anyOf: [
+        { type: 'string' },
+        {
+          type: 'object',
+          properties: {
+            $secret: { type: 'string', description: 'Where its value is had from: docs/secrets.md.' },
+          },
+          required: ['$secret'],
+          additionalProperties: false,
+        },
+      ],
+    });
 }

@@ -40,7 +40,10 @@ async function settled(words: readonly string[], path = words.slice(0, 1)) {
 
 /** A text that the option takes, and what it makes of it. */
 function sample(option: Option, before: unknown): { text: string; value: unknown; plain: unknown } {
-  const many = ['inventory', 'extraVars', 'tags', 'skipTags', 'report'].includes(option.attributeName());
+  const many = [
+    ...['inventory', 'extraVars', 'tags', 'skipTags', 'report'],
+    ...['vaultPasswordFile', 'vaultId', 'ageIdentity'],
+  ].includes(option.attributeName());
   if (option.attributeName() === 'verbose') return { text: '2', value: 2, plain: 2 };
   if (!option.required && !option.optional) {
     const set = !before;

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { loadInventory } from '../../../src/inventory/load.ts';
 import { complaintsAbout, directoryOf, hostIn, loadFiles, loadText, problemsIn } from './fixture.ts';
@@ -134,6 +134,38 @@ describe('connection', () => {
     });
   });
 
+  test('Ansible’s other names for one thing: the one that Ansible takes where both are set', async () => {
+    const { connection, vars } = await hostIn(
+      'all: { hosts: { a: { ansible_ssh_host: old.example, ansible_host: new.example, ansible_ssh_user: u, ansible_ssh_port: 24, ansible_private_key_file: /k } } }',
+    );
+    expect(connection).toMatchObject({ address: 'old.example', user: 'u', port: 24, privateKeyFile: '/k' });
+    expect(vars).toMatchObject({ ansible_ssh_host: 'old.example', ansible_host: 'new.example' });
+  });
+
+  test('a port behind the name counts where the host is named first, and a variable wins', async () => {
+    const { hosts } = await loadText(
+      'all: { hosts: { "a:22": , "b[1:2]:23": , "c:24": { ansible_port: 25 } }, children: { g: { hosts: { "a:99": } } } }',
+    );
+    const ports = [...hosts.values()].map(({ name, connection }) => [name, connection.port]);
+    expect(ports).toEqual([
+      ['a', 22],
+      ['b1', 23],
+      ['b2', 23],
+      ['c', 25],
+    ]);
+  });
+
+  test('a connection that is not ours keeps no other host from being used', async () => {
+    const { hosts, warnings } = await loadText('all: { hosts: { win: { ansible_connection: winrm }, b: } }');
+    expect(hosts.get('b')?.blocked).toBeUndefined();
+    expect(hosts.get('win')?.blocked?.[0]).toMatchObject({
+      code: 'inventory',
+      message: 'ansible_connection: winrm is not supported: provision reaches hosts by SSH only',
+      place: { line: 1, column: 44 },
+    });
+    expect(warnings.map(({ message }) => message)).toEqual([expect.stringMatching(/winrm is not supported/)]);
+  });
+
   test.each([
     ['smart', 'ssh'],
     ['paramiko', 'ssh'],
@@ -162,22 +194,10 @@ describe('files that cannot be used are each one clear error', () => {
     expect(problem?.hint).toMatch(/Check the path/);
   });
 
-  test.each([
-    ['hosts', 'INI inventories'],
-    ['x.ini', 'INI inventories'],
-    ['x.toml', '.toml is not a kind'],
-  ])('%s', async (name, text) => {
-    const problem = await onlyProblem(loadInventory([join(directoryOf({ [name]: '[web]' }), name)]));
-    expect(problem?.message).toContain(text);
-    expect(problem?.hint).toContain('Supported are');
-  });
-
-  test('an executable', async () => {
-    const file = join(directoryOf({ 'list.sh': '#!/bin/sh' }), 'list.sh');
-    chmodSync(file, 0o755);
-    expect((await onlyProblem(loadInventory([file])))?.message).toMatch(
-      /executable inventories are not supported/,
-    );
+  test('TOML', async () => {
+    const problem = await onlyProblem(loadInventory([join(directoryOf({ 'x.toml': '[web]' }), 'x.toml')]));
+    expect(problem?.message).toBe('TOML inventories are not supported');
+    expect(problem?.hint).toContain('ansible-inventory -i FILE --list --yaml');
   });
 
   test('an empty directory, an empty file', async () => {
@@ -224,9 +244,9 @@ describe('files that cannot be used are each one clear error', () => {
     expect((await onlyProblem(loadInventory([directory])))?.message).toBe('this file is not UTF-8 text');
   });
 
-  test('a whole file in a vault', async () => {
-    expect((await complaintsAbout('$ANSIBLE_VAULT;1.1;AES256\n00'))[0]?.message).toMatch(
-      /encrypted with ansible-vault/,
+  test('a whole file in a vault that is cut off', async () => {
+    expect((await complaintsAbout('$ANSIBLE_VAULT;1.1;AES256\n00'))[0]?.message).toBe(
+      'this file is no whole text of ansible-vault: salt, HMAC and encrypted text are expected',
     );
   });
 });
@@ -261,13 +281,6 @@ describe('structure', () => {
       3,
       5,
       'Give it a name, and ansible_host with an IPv4 address.',
-    ],
-    [
-      'all:\n  hosts:\n    "a:22":',
-      'host "a:22": a port is not part of a name',
-      3,
-      5,
-      'Name it a and give it ansible_port: 22.',
     ],
     [
       'all:\n  hosts:\n    a[3:1]:',
@@ -326,7 +339,7 @@ test('an error has a code frame and a file as a person would type it', async () 
   );
 });
 
-test('5,000 hosts load in a few seconds', async () => {
+test('5,000 hosts load in a few seconds of processor time', async () => {
   const lines = ['all:', '  vars: { networks: { n: { cidr: 10.0.0.0/8 } } }', '  hosts:'];
   for (let host = 0; host < 5000; host++) {
     const address = `10.0.${host >> 8}.${host & 255}`;
@@ -334,7 +347,8 @@ test('5,000 hosts load in a few seconds', async () => {
       `    h${host}: { ansible_host: ${address}, nics: { eth0: { network: n, address: ${address}/8 } } }`,
     );
   }
-  const start = performance.now();
+  const start = process.cpuUsage();
   expect((await loadText(lines.join('\n'))).hosts.size).toBe(5000);
-  expect(performance.now() - start).toBeLessThan(8000);
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1e6).toBeLessThan(8);
 });
