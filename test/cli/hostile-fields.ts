@@ -43,7 +43,10 @@ export const nameOf = (path: FieldPath): string =>
 
 /** Matches a message that begins with the place of a field, or of something in it. */
 export const placeOf = (path: FieldPath): RegExp => {
-  const escaped = nameOf(path.filter((step) => step !== KEY)).replaceAll(/[.[\]]/g, '\\$&');
+  const escaped = nameOf(path.filter((step) => step !== KEY && step !== '$secret')).replaceAll(
+    /[.[\]]/g,
+    '\\$&',
+  );
   return new RegExp(`^${escaped.replaceAll(NAMED, '[^.]+')}(?![A-Za-z_])`);
 };
 

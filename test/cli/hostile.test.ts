@@ -191,6 +191,7 @@ describe('case 32: hostile text in every field of the inventory', () => {
 
   it('what passed is known: a path of this machine, a long URL, what a container or a health check gets', () => {
     expect([...passed].sort()).toEqual([
+      'ansible_become_password',
       'ansible_ssh_private_key_file',
       'echo_url',
       'echo_url[0]',

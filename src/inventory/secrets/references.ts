@@ -47,7 +47,8 @@ export function secretReference(
   if (isCiphertext(text)) return encryptedValue(text, place, keyring);
   const [, kind = '', rest = ''] = /^\s*(env|file|age|exec):\s*([\s\S]*?)\s*$/.exec(text) ?? [];
   if (kind === '' || rest === '')
-    throw secretError(`${JSON.stringify(text)} refers to no secret`, KINDS, place);
+    // Not the text itself: who writes the secret where its reference belongs must not see it in a log.
+    throw secretError('this refers to no secret', KINDS, place);
   if (onlyCiphertext)
     throw secretError(
       `${kind}: is refused in what a program prints: only encrypted text may stand there`,

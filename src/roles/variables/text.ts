@@ -95,7 +95,7 @@ export function secretText(description: string) {
         refuse(context, complain('must be text', 'Write text, or refer to a secret.'));
       else if (value === '') refuse(context, complain('must not be empty'));
       else if (value.includes('\0'))
-        refuse(context, complain('must not contain the control character U+0000'));
+        refuse(context, complain('must not contain a NUL byte', 'No program can be given one.'));
     })
     .transform((value: unknown) => secretOf(value as string | Secret))
     .meta({

@@ -470,7 +470,7 @@ const mistakes: Mistake[] = [
   {
     what: 'a reference to no secret',
     vars: 'pw: !secret pass:x',
-    message: '"pass:x" refers to no secret',
+    message: 'this refers to no secret',
     line: 4,
     column: 19,
     hint: /env:NAME, file:PATH/,
