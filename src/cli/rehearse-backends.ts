@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { healthSettleSeconds } from '../inventory/health-checks.ts';
 import { labExec } from '../lab/index.ts';
 import { BALANCE_STATUS, parseBalance } from '../model/balance-status.ts';
 import type { ListenerStatus } from '../model/balance-status.ts';
 import { printable } from '../reporters/printable.ts';
-import { readVariables } from '../roles/variables/index.ts';
-import { durationSeconds } from '../roles/variables/amounts.ts';
 import { demand } from './rehearse-stages.ts';
 import type { Rehearsal, Stage } from './rehearse-stages.ts';
 
@@ -27,23 +26,9 @@ export const deadBackends = (all: readonly Standing[]): string[] =>
     ),
   );
 
-/** Seconds until the slowest health check has made up its mind, either way. */
-function settleSeconds({ inventory, compiled }: Rehearsal): number {
-  const checks = compiled.hosts.flatMap((host) =>
-    (readVariables(inventory.hosts.get(host)?.vars ?? {}).listeners ?? []).flatMap((listener) =>
-      'health' in listener && listener.health ? [listener.health] : [],
-    ),
-  );
-  const times = checks.map(
-    ({ interval, timeout, rise, fall }) =>
-      Math.max(rise, fall) * (durationSeconds(interval) + durationSeconds(timeout)),
-  );
-  return Math.max(0, ...times);
-}
-
 /** The balancers themselves say which of their backends are dead: each that should serve must be up. None = no stage. */
 export function backendsStages(rehearsal: Rehearsal): Stage[] {
-  const seconds = settleSeconds(rehearsal);
+  const seconds = healthSettleSeconds(rehearsal.inventory, rehearsal.compiled.hosts);
   if (seconds === 0) return [];
   const look = async (): Promise<Standing[]> => {
     const found = await Promise.all(
