@@ -9,6 +9,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 maskStreams([process.stdout, process.stderr]);
+// `provision … | head`: a reader that goes away early must not end a run that is changing hosts, nor look like a defect.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 // Node would print the error as it is, past our streams.
 process.on('uncaughtException', (error: unknown) => {
   void import('./fail.ts').then(({ fail }) => fail(error)).then((code) => process.exit(code));

@@ -18,11 +18,6 @@ const isSet = (value: string | undefined): boolean =>
 export const drawsTree = (quiet: boolean, stderr: { readonly isTTY?: boolean }, env: Environment): boolean =>
   stderr.isTTY === true && !quiet && !isSet(env['CI']) && env['TERM'] !== 'dumb';
 
-/** `provision … | head`: a reader that goes away early must not end a run that is changing hosts. */
-const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== 'EPIPE') throw error;
-};
-
 /** Results to stdout, progress to stderr: a tree on a terminal, elsewhere one line each. */
 export const screen = async (flags: OutputFlags): Promise<Emit> => withoutSecrets(await reporterFor(flags));
 
@@ -30,7 +25,6 @@ export const screen = async (flags: OutputFlags): Promise<Emit> => withoutSecret
 async function reporterFor({ verbose: verbosity, quiet, diff }: OutputFlags): Promise<Emit> {
   const { stdout, stderr, env } = process;
   const [outColours, errColours] = [coloursFor(stdout, env), coloursFor(stderr, env)];
-  [stdout, stderr].forEach((stream) => stream.off('error', ignoreClosedPipe).on('error', ignoreClosedPipe));
   const lines = (out: (line: string) => void): Emit => resultLines({ quiet, diff, out, colours: outColours });
   if (!drawsTree(quiet, stderr, env)) {
     const progress = progressLines({

@@ -20,7 +20,7 @@ import type { FakeHost } from '../fakehost/fake-host.ts';
 import type { FakeNetwork } from '../fakehost/fake-network.ts';
 import type { SshSetup, SshSetupOptions } from '../fakehost/ssh-setup.ts';
 
-const CLI = resolve('dist/cli/main.js');
+export const CLI = resolve('dist/cli/main.js');
 const PATIENCE_MS = 30_000;
 
 /** Never to be printed or reported by any run. */
