@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { appHostLab, EIP_URLS, NICS, OUTSIDE, PORT } from './app-host-lab.ts';
 import type { AppHostLab } from './app-host-lab.ts';
-import { installApps } from './egress-apps.ts';
+import { installApps, untilAppsListen } from './egress-apps.ts';
 import { changesOf } from './gateway-lab.ts';
 import { labSupport } from './support.ts';
 
@@ -120,6 +120,7 @@ labSupport('an app host whose apps bind an address or run as a user', () => {
       // None of the events before has left anything to mend.
       await expectInSync();
       await lab.reboot('app1');
+      await on(untilAppsListen(APPS));
       await expectWhole();
       await expectInSync();
     },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { appHostLab, EIP_URLS, NICS, OUTSIDE, PORT } from './app-host-lab.ts';
 import type { AppHostLab } from './app-host-lab.ts';
-import { installApps } from './egress-apps.ts';
+import { installApps, untilAppsListen } from './egress-apps.ts';
 import { changesOf } from './gateway-lab.ts';
 import { labSupport } from './support.ts';
 
@@ -109,6 +109,7 @@ labSupport('an app host whose NICs ifupdown configures', () => {
     'all is true again by itself after a reboot, from the first packet on',
     async () => {
       await lab.reboot('app1');
+      await on(untilAppsListen(APPS));
       await expectWhole();
       await expectInSync();
     },

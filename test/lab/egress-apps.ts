@@ -71,3 +71,12 @@ UNIT`,
     'systemctl daemon-reload',
     `systemctl -q enable --now ${apps.map(({ name }) => `${name}.service`).join(' ')}`,
   ].join('\n');
+
+/** Shell text that waits until the apps listen: one that starts before its address is there tries again. */
+export const untilAppsListen = (apps: readonly EgressApp[]): string =>
+  apps
+    .map(
+      ({ listen, port }) =>
+        `for i in $(seq 150); do ss -Hltn 'sport = :${port}' | grep -qF '${listen}:${port} ' && break; sleep 0.2; done`,
+    )
+    .join('\n');
