@@ -4,8 +4,8 @@ import path from 'node:path';
 /** A repository so large that git takes longer is not worth a wait. */
 const ANSWER_WITHIN_MS = 2000;
 
-/** What would lead git elsewhere, or is nothing of its business. */
-const FOREIGN = /^(GIT_|PROVISION_)/;
+/** What git needs to find itself and its settings (git(1)); what else is there may be a secret, or lead it elsewhere. */
+const HANDED_ON = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'SUDO_UID'];
 
 /** `git status --porcelain=v2 --branch` → the commit, with `+` when the work tree differs from it (git-status(1)). */
 export function parseStatus(stdout: string): string | undefined {
@@ -18,7 +18,7 @@ export function parseStatus(stdout: string): string | undefined {
 
 /** The commit of the repository that a playbook is in. Undefined without git, a repository, or a commit. */
 export function gitCommit(playbook: string): Promise<string | undefined> {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN.test(name)));
+  const env = Object.fromEntries(HANDED_ON.map((name) => [name, process.env[name]]));
   const argv = ['-c', 'core.fsmonitor=false', 'status', '--porcelain=v2', '--branch'];
   return new Promise((resolve) => {
     execFile(
