@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import { gatewayLab } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
 
@@ -18,6 +19,27 @@ export const counts = (text: string): Record<string, number> =>
       .map((line) => line.trim().split(/\s+/))
       .map(([count = '', word = '']): [string, number] => [word, Number(count)]),
   );
+
+/**
+ * Every connection was answered, and by whom it should be. One of them may have gone to the next backend: a SYN that had
+ * to be sent again takes two turns.
+ */
+export function expectSpread(seen: Record<string, number>, wanted: Record<string, number>): void {
+  const sum = (each: Record<string, number>): number =>
+    Object.values(each).reduce((all, one) => all + one, 0);
+  const apart = Object.entries(wanted).map(([name, count]) => Math.abs((seen[name] ?? 0) - count));
+  expect({
+    seen,
+    names: Object.keys(seen).toSorted(),
+    sum: sum(seen),
+    within: Math.max(...apart) <= 1,
+  }).toEqual({
+    seen,
+    names: Object.keys(wanted).toSorted(),
+    sum: sum(wanted),
+    within: true,
+  });
+}
 
 /** inventory/lab-load-balancer with its own variables for lb1, indented as those of a host. */
 export async function balancerLab(
