@@ -61,7 +61,7 @@ export async function readExtraVars(
     const document = word.startsWith('@')
       ? await read(word.slice(1))
       : /^\s*[[{]/.test(word)
-        ? await parseYamlDocument({ text: word, isSealed: false }, SHOWN, reading)
+        ? parseYamlDocument({ text: word, isSealed: false }, SHOWN, reading)
         : computedDocument(SHOWN, parsePairs(word));
     if (document === undefined) continue;
     if (document instanceof Locked) {

@@ -84,14 +84,14 @@ async function grow(tree: Tree, { path, kind }: SourceFile, reading: Reading): P
     growIniTree(tree, linesDocument(path, text), reading);
     return true;
   }
-  const document = kind === 'program' ? await readDocument(path, reading) : await parsed(text, path, reading);
+  const document = kind === 'program' ? await readDocument(path, reading) : parsed(text, path, reading);
   // Without it nobody knows which hosts there are.
   if (document instanceof Locked) problems.add(document.problem);
   else if (document) growTree(tree, document, problems);
   return document !== undefined && !(document instanceof Locked);
 }
 
-const parsed = async (text: FileText | Locked | undefined, path: string, reading: Reading) =>
+const parsed = (text: FileText | Locked | undefined, path: string, reading: Reading) =>
   text && !(text instanceof Locked) ? parseYamlDocument(text, path, reading) : text;
 
 async function readAllVariables(

@@ -1,4 +1,4 @@
-import type * as Yaml from 'yaml';
+import * as yaml from 'yaml';
 import type { Document, LineCounter, Scalar, YAMLMap } from 'yaml';
 import { TAGGED_FORMS } from './special-values.ts';
 import { ansibleReading, coreReading, isTimestamp } from './yaml-scalars.ts';
@@ -16,7 +16,6 @@ export interface DialectFinding {
  * values that Ansible and we (YAML 1.1) read as something else than YAML 1.2 does.
  */
 export function inspectDialect(
-  yaml: typeof Yaml,
   document: Document.Parsed,
   lines: LineCounter,
   isJson: boolean,
@@ -27,7 +26,7 @@ export function inspectDialect(
     Node: (_, node) => {
       const offset = node.range?.[0] ?? 0;
       if ('tag' in node && node.tag !== undefined) findings.push(...strangeTag(node.tag, offset));
-      if (yaml.isMap(node)) findings.push(...duplicateKeys(yaml, node, lines));
+      if (yaml.isMap(node)) findings.push(...duplicateKeys(node, lines));
       if (yaml.isScalar(node) && node.type === 'PLAIN' && node.source !== undefined && !hasTag(node)) {
         const known = words.get(node.source);
         if (known) known.push(offset);
@@ -45,7 +44,7 @@ const hasTag = (node: Scalar): boolean =>
 export const keyText = (key: Scalar): string =>
   typeof key.value === 'symbol' ? (key.value.description ?? '') : String(key.value);
 
-function duplicateKeys(yaml: typeof Yaml, map: YAMLMap, lines: LineCounter): DialectFinding[] {
+function duplicateKeys(map: YAMLMap, lines: LineCounter): DialectFinding[] {
   const first = new Map<string, number>();
   const findings: DialectFinding[] = [];
   for (const { key } of map.items) {

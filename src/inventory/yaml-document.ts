@@ -1,4 +1,4 @@
-import type * as YamlLibrary from 'yaml';
+import * as yaml from 'yaml';
 import type { CollectionTag, Document, LineCounter, Node, Pair, ScalarTag, YAMLMap, YAMLSeq } from 'yaml';
 import type { Place } from '../model/error.ts';
 import { causeMessage } from './cause.ts';
@@ -34,14 +34,13 @@ export interface FileText {
  * everything stands.
  * What is wrong with the text goes to `problems`; undefined = nothing usable.
  */
-export async function parseYamlDocument(
+export function parseYamlDocument(
   { text, isSealed }: FileText,
   file: string,
   { problems, keyring }: { readonly problems: Problems; readonly keyring: Keyring },
-): Promise<SourceDocument | undefined> {
+): SourceDocument | undefined {
   // Of an encrypted file places are told, and no line of it is shown.
   const source = isSealed ? undefined : text;
-  const yaml = await import('yaml');
   const shown = shownFile(file);
   const lines = new yaml.LineCounter();
   const tell = (message: string, offset: number, hint?: string, cause?: unknown): void =>
@@ -50,7 +49,7 @@ export async function parseYamlDocument(
   const isJson = readsAsJson(text);
   let parsed: Document.Parsed;
   try {
-    const tags = formTags(yaml);
+    const tags = formTags();
     // uniqueKeys compares every key with every other one; inspectDialect looks them up instead.
     parsed = yaml.parseDocument(text, {
       lineCounter: lines,
@@ -67,7 +66,7 @@ export async function parseYamlDocument(
   }
   for (const error of parsed.errors)
     tell(error.message, error.pos[0], HINTS[error.code] ?? 'Mend the YAML here.', error);
-  for (const finding of inspectDialect(yaml, parsed, lines, isJson)) {
+  for (const finding of inspectDialect(parsed, lines, isJson)) {
     const problem = { ...finding, place: placeAt(shown, lines, finding.offset), text: source };
     if (finding.severity === 'error') problems.add(problem);
     else problems.warn(problem);
@@ -75,7 +74,7 @@ export async function parseYamlDocument(
   if (parsed.errors.length > 0) return undefined;
 
   const place = (path: Path, part: 'key' | 'value' = 'value'): Place =>
-    placeAt(shown, lines, offsetOf(yaml, parsed, path, part));
+    placeAt(shown, lines, offsetOf(parsed, path, part));
   let data: unknown;
   try {
     data = parsed.toJS({ maxAliasCount: MOST_ALIASES });
@@ -93,10 +92,8 @@ export async function parseYamlDocument(
   return { file: shown, data, text: source, place, ...(isSealed ? { isSealed: true } : {}) };
 }
 
-type Yaml = typeof YamlLibrary;
-
 /** A scalar with one of the tags becomes the form that it is short for; on a list or mapping, every value inside. */
-function formTags(yaml: Yaml): (ScalarTag | CollectionTag)[] {
+function formTags(): (ScalarTag | CollectionTag)[] {
   return Object.entries(TAGGED_FORMS).flatMap(([tag, key]) => {
     const inside = (collection: YAMLMap | YAMLSeq): YAMLMap | YAMLSeq => {
       yaml.visit(collection, {
@@ -145,17 +142,17 @@ function countValues(value: unknown, known = new Map<object, number>()): number 
   return count;
 }
 
-function resolve(yaml: Yaml, document: Document.Parsed, node: unknown): unknown {
+function resolve(document: Document.Parsed, node: unknown): unknown {
   return yaml.isAlias(node) ? node.resolve(document) : node;
 }
 
-function offsetOf(yaml: Yaml, document: Document.Parsed, path: Path, part: 'key' | 'value'): number {
+function offsetOf(document: Document.Parsed, path: Path, part: 'key' | 'value'): number {
   let node: unknown = document.contents;
   let offset = startOf(node) ?? 0;
   for (const [index, step] of path.entries()) {
-    const container = resolve(yaml, document, node);
+    const container = resolve(document, node);
     if (yaml.isMap(container)) {
-      const pair = findPair(yaml, document, container, String(step));
+      const pair = findPair(document, container, String(step));
       if (!pair) return offset;
       const keyOffset = startOf(pair.key) ?? offset;
       // An empty value has no place of its own: its key stands for it.
@@ -171,15 +168,15 @@ function offsetOf(yaml: Yaml, document: Document.Parsed, path: Path, part: 'key'
   return offset;
 }
 
-function findPair(yaml: Yaml, document: Document.Parsed, map: YAMLMap, key: string): Pair | undefined {
+function findPair(document: Document.Parsed, map: YAMLMap, key: string): Pair | undefined {
   const named = (wanted: string) => (pair: Pair) => yaml.isScalar(pair.key) && keyText(pair.key) === wanted;
   const own = map.items.findLast(named(key));
   if (own) return own;
-  const merged = resolve(yaml, document, map.items.find(named('<<'))?.value);
+  const merged = resolve(document, map.items.find(named('<<'))?.value);
   const sources: unknown[] = yaml.isSeq(merged) ? merged.items : [merged];
   for (const source of sources) {
-    const inner = resolve(yaml, document, source);
-    const found = yaml.isMap(inner) ? findPair(yaml, document, inner, key) : undefined;
+    const inner = resolve(document, source);
+    const found = yaml.isMap(inner) ? findPair(document, inner, key) : undefined;
     if (found) return found;
   }
   return undefined;

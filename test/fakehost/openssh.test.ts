@@ -116,7 +116,8 @@ describe('commands by the system ssh', () => {
     const host = await hostWith();
     const setup = setupFor({ db1: host });
     const script = `
-      import { opensshTransport } from ${JSON.stringify(resolve('dist/transport/index.js'))};
+      import { createJiti } from 'jiti';
+      const { opensshTransport } = await createJiti(process.cwd()).import(${JSON.stringify(resolve('src/transport/index.ts'))});
       const transport = opensshTransport({ configFile: ${JSON.stringify(setup.configFile)}, hostKeyChecking: 'strict' });
       const target = { name: 'db1', connection: { address: 'db1', become: false, jumps: [], hostKeys: [], via: 'ssh' }, jumps: [] };
       await transport.connect(target);

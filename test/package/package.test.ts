@@ -49,7 +49,7 @@ describe('npx provision', () => {
   it(
     'works in the clone',
     async () => {
-      const built = () => statSync('dist/roles/bandwidth.js').mtimeMs;
+      const built = () => statSync('dist/index.js').mtimeMs;
       const before = built();
       const { code, output } = await seen(process.cwd(), 'npx', 'provision', '--version');
       expect([code, output.trim()]).toEqual([0, '0.1.0']);
