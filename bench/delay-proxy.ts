@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 
 export interface Proxy {
@@ -21,7 +21,10 @@ function delayed(from: Readable, to: Writable, ms: number): void {
  * namespace), with a round trip of so many milliseconds. The kernel's netem is not everywhere.
  */
 export function delayProxy(address: string, inside: readonly string[], roundTripMs: number): Promise<Proxy> {
+  const open = new Set<Socket>();
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
     const connect = (): void => {
       const [command = 'nc', ...words] = [...inside, 'nc', address, '22'];
       const link = spawn(command, words, { stdio: ['pipe', 'pipe', 'ignore'] });
@@ -34,7 +37,11 @@ export function delayProxy(address: string, inside: readonly string[], roundTrip
   });
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => {
-      resolve({ port: (server.address() as AddressInfo).port, close: () => void server.close() });
+      const close = (): void => {
+        server.close();
+        for (const socket of open) socket.destroy();
+      };
+      resolve({ port: (server.address() as AddressInfo).port, close });
     });
   });
 }

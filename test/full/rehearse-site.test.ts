@@ -63,6 +63,13 @@ const MISTAKES: readonly Mistake[] = [
     wrong: '{ address: 10.64.0.10, weight: 2, port: 22 }',
     said: [/backend 10\.64\.0\.10:22 of listener web on lb2 is dead/],
   },
+  {
+    name: "a missing route-table entry on the cloud's side",
+    file: 'host_vars/gw2.yml',
+    right: 'nat:\n',
+    wrong: 'lab: { faults: [route-table] }\n\nnat:\n',
+    said: [/lb2/, /the route-table entry of vpc-c/],
+  },
 ];
 
 labSupport('provision rehearse playbooks/site.ts', () => {
