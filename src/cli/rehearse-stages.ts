@@ -63,7 +63,11 @@ export const broken = (result: RunResult): string =>
     ...result.hosts.flatMap((host) => (host.error ? [`${host.name}: ${host.error.message}`] : [])),
     ...allChecks(result)
       .filter((c) => c.status !== 'pass')
-      .map((c) => `${c.name}: expected ${c.expected}, got ${c.got}`),
+      .map(({ name, expected, got, hint }) =>
+        [`${name}: expected ${expected}, got ${got}`, ...(hint ? [`likely ${hint.sentence}`] : [])].join(
+          ', ',
+        ),
+      ),
   ].join('; ');
 
 /** What would keep our own SSH out; the run itself only warns of it, and is taken back. */
