@@ -165,7 +165,7 @@ labSupport('the same events, met by Ansible and by provision', () => {
   );
 
   it(
-    'a run that is killed: what Ansible had done stays; provision has nothing half done',
+    'a run that is killed: what Ansible had done stays (for provision: controller-killed.test.ts)',
     async () => {
       const wait = '{ name: wait, ansible.builtin.pause: { seconds: 600 } }';
       const file = path.join(work, 'play.yml');
@@ -182,7 +182,6 @@ labSupport('the same events, met by Ansible and by provision', () => {
       expect((await started).code).not.toBe(0);
       expect(await lab.on('gw1', 'ls /etc/sysctl.d')).toContain('99-a.conf');
       await lab.on('gw1', 'rm /etc/sysctl.d/99-a.conf');
-      // Ours: test/full/controller-killed.test.ts kills it at every step.
     },
     10 * MINUTES,
   );
@@ -205,7 +204,7 @@ labSupport('the same events, met by Ansible and by provision', () => {
   );
 
   it(
-    'a rule that keeps SSH out: Ansible has lost the host for good; provision is put back by the host itself',
+    'a rule that keeps SSH out: Ansible does not get in again; provision is put back by the host itself',
     async () => {
       const out =
         '{ name: out, ansible.builtin.iptables: { chain: INPUT, protocol: tcp, destination_port: "22", jump: DROP, action: insert } }';

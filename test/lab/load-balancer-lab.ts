@@ -21,8 +21,9 @@ export const counts = (text: string): Record<string, number> =>
   );
 
 /**
- * Every connection was answered, and by whom it should be. One of them may have gone to the next backend: a SYN that had
- * to be sent again takes two turns.
+ * For cases that ask who serves, not how exactly the turns are counted: every connection was answered, by these, and none
+ * is more than one off. Once, on a busy machine, 20 connections came as 9 and 11 after a change; why is not known.
+ * The exact split is held by the case of seed 004.
  */
 export function expectSpread(seen: Record<string, number>, wanted: Record<string, number>): void {
   const sum = (each: Record<string, number>): number =>
