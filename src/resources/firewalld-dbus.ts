@@ -27,6 +27,14 @@ export const readLive = (kind: 'zone' | 'policy', name: string): string =>
 /** Shell text that prints firewalld's version as JSON on a line of its own, or nothing where it does not run. */
 export const readVersion = `busctl --auto-start=no --timeout=10 --json=short get-property ${NAME} ${PATH} ${NAME} version 2>/dev/null || true`;
 
+/**
+ * Shell text that waits, up to a minute, until a firewalld that has just been started has loaded its rules. It takes its
+ * name on the bus before (`run_server` of firewall/server/server.py), which is all that `systemctl start` waits for
+ * (Type=dbus, systemd.service(5)): a connection made in between says nothing about who may connect from then on. Calls
+ * are answered only after.
+ */
+export const AWAIT_FIREWALLD = `busctl --auto-start=no --timeout=60 get-property ${NAME} ${PATH} ${NAME} state >/dev/null || { echo 'firewalld does not answer a minute after its start' >&2; exit 1; }`;
+
 /** The words of that line; tabs inside are escaped by JSON. */
 const liveWords = ({ stdout }: ProbeOutput): string[] => (stdout.split('\n', 1)[0] ?? '').split('\t');
 

@@ -4,7 +4,7 @@ import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-f
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { keepThrough } from './docker-forward.ts';
-import { readLive, runtimeFields, runtimeLine } from './firewalld-dbus.ts';
+import { AWAIT_FIREWALLD, readLive, runtimeFields, runtimeLine } from './firewalld-dbus.ts';
 import { policyLockout, zoneLockout } from './firewalld-lockout.ts';
 import { cutsOfFirewalld, describeFirewalld } from './firewalld-words.ts';
 import { policyFromXml, zoneFromXml } from './firewalld-xml.ts';
@@ -49,6 +49,7 @@ started=$(systemctl show -p ActiveEnterTimestampMonotonic --value firewalld.serv
 ${keepThrough(`if grep -qs '^FirewallBackend=iptables' /etc/firewalld/firewalld.conf || nft list table inet firewalld >/dev/null 2>&1
 then firewall-cmd --reload
 else systemctl restart firewalld.service
+  ${AWAIT_FIREWALLD}
 fi`)}`,
 };
 

@@ -2,6 +2,7 @@ import type { Fields } from '../model/resource.ts';
 import type { SshConnection } from '../model/ssh-connection.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
+import { AWAIT_FIREWALLD } from './firewalld-dbus.ts';
 
 export interface ServiceProps {
   /** Unit name; without a suffix `.service` is meant. */
@@ -25,10 +26,14 @@ const unit = (name: string): string => (/\.[a-z]+$/.test(name) ? name : `${name}
  */
 const atBoot = (steps: readonly string[], name: string): string[] =>
   steps.flatMap((step) => {
-    if (step.startsWith("systemctl 'start'")) return [];
+    if (step.startsWith("systemctl 'start'") || step === AWAIT_FIREWALLD) return [];
     if (step.startsWith("systemctl 'enable'")) return [step, sh`systemctl --no-block start -- ${unit(name)}`];
     return [step.replace(/^systemctl 'stop'/, "systemctl --no-block 'stop'")];
   });
+
+/** What a start does not wait for by itself and our next connection must not come before. */
+const readiness = (name: string): readonly string[] =>
+  unit(name) === 'firewalld.service' ? [AWAIT_FIREWALLD] : [];
 
 /** sshd is `ssh` on Debian, `sshd` elsewhere and as its alias. */
 function lockout({ live, saved }: ServiceState, name: string, ssh: SshConnection | null): string | null {
@@ -67,7 +72,7 @@ export const service = defineResource<ServiceProps, ServiceState>({
     // A masked unit can be neither enabled nor started, and a mask over a running unit hides it: the order matters.
     if (from.saved.masked && !to.saved.masked) steps.push(systemctl('unmask'));
     if (to.saved.enabled && !from.saved.enabled) steps.push(systemctl('enable'));
-    if (to.live?.['running'] && !from.live?.['running']) steps.push(systemctl('start'));
+    if (to.live?.['running'] && !from.live?.['running']) steps.push(systemctl('start'), ...readiness(name));
     if (!to.live?.['running'] && from.live?.['running']) steps.push(systemctl('stop'));
     if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));

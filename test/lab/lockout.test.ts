@@ -99,4 +99,28 @@ labSupport('case 31: a zone that would keep our own SSH out', () => {
     },
     5 * MINUTES,
   );
+
+  it(
+    'the same where the run starts firewalld: nothing is confirmed before its rules are loaded',
+    async () => {
+      // firewalld's start is over for systemd before it has loaded anything, and one that loads slowly shows it each time.
+      await lab.on(
+        'gw1',
+        `systemctl disable --now firewalld.service
+        mkdir -p /etc/systemd/system/firewalld.service.d
+        printf '[Service]\\nCPUQuota=20%%\\n' > /etc/systemd/system/firewalld.service.d/slow.conf
+        systemctl daemon-reload`,
+      );
+      const before = await seen();
+      const result = await lab.runPlaybook(closed, '--confirm-timeout', '30', '-T', '3');
+      expect([result.code, statusOf(result.report, 'gw1')]).toEqual([2, 'reverted']);
+      expect(touched(before, await seen())).toEqual([]);
+      expect(await lab.on('gw1', 'systemctl is-active firewalld.service || true')).toBe('inactive\n');
+      // Control: with SSH in its zone the same start is confirmed, and new connections come in.
+      const opened = await lab.runPlaybook(open);
+      expect([opened.code, statusOf(opened.report, 'gw1')]).toEqual([0, 'changed']);
+      expect((await lab.runPlaybook(open)).code).toBe(0);
+    },
+    5 * MINUTES,
+  );
 });

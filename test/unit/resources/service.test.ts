@@ -22,6 +22,16 @@ describe('service', () => {
     ]);
   });
 
+  it('a start of firewalld waits until its rules are loaded, which systemd does not', () => {
+    const stopped = captured('debian-12-service-stopped');
+    const [start, ready] = firewalld.plan(stopped, facts)?.apply.steps.slice(-2) ?? [];
+    expect(start).toBe(`systemctl 'start' -- 'firewalld.service'`);
+    expect(ready).toMatch(/^busctl .* org\.fedoraproject\.FirewallD1 state /);
+    // Control: another service is what systemd says.
+    const other = service({ name: 'cron', running: true, enabled: true }).plan(stopped, facts);
+    expect(other?.apply.steps.at(-1)).toBe(`systemctl 'start' -- 'cron.service'`);
+  });
+
   it('goes back to the state the unit was in', () => {
     const change = firewalld.plan(captured('debian-12-service-not-found'), facts);
     expect(change?.revert.steps).toEqual([
