@@ -133,6 +133,29 @@ async function verify(
   };
 }
 
+/**
+ * The connection that verified a host came in before the host was read and its checks were answered, and what a change
+ * starts may need that long to take effect: who comes in now, comes in from now on. The change is confirmed over this one.
+ */
+async function comesInStill(context: Context, applied: readonly HostRun[]): Promise<Verdict> {
+  const verdicts = await Promise.all(
+    applied.map((host) =>
+      context.limit(() =>
+        host.timed('verify', () =>
+          connectAgain(context, host).then(
+            () => fine,
+            (error: unknown): Verdict => ({
+              reason: `no new connection after the checks: ${isProvisionError(error) ? error.message : String(error)}`,
+              culprit: host.name,
+            }),
+          ),
+        ),
+      ),
+    ),
+  );
+  return verdicts.find(({ reason }) => reason !== null) ?? fine;
+}
+
 /** Verifies a batch that was applied, then confirms it; if one host or check fails, the whole batch is put back. */
 export async function settleBatch(
   context: Context,
@@ -145,11 +168,12 @@ export async function settleBatch(
     verdict: { reason, culprit },
     results: [],
   });
-  const { verdict, results } = failed
+  const { verdict: verified, results } = failed
     ? nothing(`${failed.name} of the same batch failed`, failed.name)
     : context.signal?.aborted
       ? nothing('the run was interrupted', null)
       : await verify(context, play, applied);
+  const verdict = verified.reason === null ? await comesInStill(context, applied) : verified;
   if (verdict.reason === null) {
     // Only what stays is a baseline for the batches after it.
     results.forEach((result) => context.baseline.set(checkKey(result), result.status));

@@ -94,11 +94,11 @@ const NO_CHANGE = { gateway: { sentKiB: 40, receivedKiB: 36 }, vantage: { sentKi
 const FIRST = { sentKiB: 150, receivedKiB: 65 };
 const vantages = NAMES.filter((name) => name !== 'gw1');
 
-it('the first run of the gateway playbook: two connections and four execs, armed, verified and confirmed', async () => {
+it('the first run of the gateway playbook: three connections and four execs, armed, verified and confirmed', async () => {
   const { code, report, costs } = await gatewayRun('first');
   expect([code, statuses(report)['gw1']]).toEqual([0, 'changed']);
-  expect(reported(report)).toMatchObject({ gw1: [2, 4] });
-  expect(costs['gw1']).toMatchObject({ connections: 2 + 2 * BEHIND, channels: 4 + 2 * BEHIND, execs: 4 });
+  expect(reported(report)).toMatchObject({ gw1: [3, 4] });
+  expect(costs['gw1']).toMatchObject({ connections: 3 + 2 * BEHIND, channels: 4 + 2 * BEHIND, execs: 4 });
   for (const name of vantages) {
     expect([name, costs[name]]).toEqual([
       name,

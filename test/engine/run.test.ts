@@ -20,8 +20,8 @@ describe('a run', () => {
     expect(statuses(first)).toEqual({ a: 'changed', b: 'changed' });
     expect(first.exitCode).toBe(0);
     expect(first.hosts.map(({ ssh }) => [ssh.connections, ssh.execs])).toEqual([
-      [2, 4],
-      [2, 4],
+      [3, 4],
+      [3, 4],
     ]);
     const second = await hosts.run(plays);
     expect(statuses(second)).toEqual({ a: 'ok', b: 'ok' });
@@ -128,6 +128,22 @@ describe('a host that fails', () => {
     expect(result.exitCode).toBe(2);
     // The probe's, and the one that proves that the host can be managed again.
     expect(result.hosts[0]?.ssh.connections).toBe(2);
+  });
+
+  it('a change that keeps us out only once it is checked: put back over the connection that still stands', async () => {
+    const late = flag({ name: 'x', undo: 'rm -f "$HOST/x" "$HOST/late"' });
+    const slow = lacks('a', 'y', { script: '[ ! -e "$HOST/x" ] || touch "$HOST/late"; echo yes' });
+    const plays = [{ hosts: 'a', roles: [roleOf(late)], checks: [() => [slow]] }];
+    hosts.cutWhile('a', 'late');
+    const result = await hosts.run(plays);
+    expect(statuses(result)).toEqual({ a: 'reverted' });
+    expect(result.hosts[0]?.error?.message).toContain('no new connection after the checks');
+    expect(hosts.files('a')).toEqual([]);
+    expect(result.exitCode).toBe(2);
+    // Control: what it leaves behind does no harm where nobody is kept out by it.
+    hosts.cutWhile('a', 'something else');
+    expect(statuses(await hosts.run(plays))).toEqual({ a: 'changed' });
+    expect(hosts.files('a')).toEqual(['late', 'x']);
   });
 
   it('control: put back over the old one and still no new connection: a person is needed, exit 3', async () => {
