@@ -14,10 +14,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the built command line as a user would; a non-zero exit is a result. */
+/**
+ * Runs the built command line as a user would; a non-zero exit is a result. What a test sets in its `process.env`, a copy
+ * of jest's, reaches a child only when it is handed on.
+ */
 export const provision = (...argv: string[]): Promise<Ended> =>
   new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...argv], { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [CLI, ...argv], { maxBuffer: 64 << 20, env: process.env }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
     });
   });
