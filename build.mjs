@@ -7,11 +7,36 @@ import path from 'node:path';
  * modules, so that what is made of many small files becomes a few larger ones. What is loaded only at need, or brings
  * files of its own (native code, a compiler), stays where npm put it.
  */
-const BUNDLED = ['diff', 'fast-xml-parser', 'handlebars', 'yaml', 'zod'];
+const BUNDLED = ['commander', 'diff', 'fast-xml-parser', 'handlebars', 'p-limit', 'yaml', 'zod'];
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 const external = Object.keys(dependencies)
   .filter((name) => !BUNDLED.includes(name))
   .flatMap((name) => [name, `${name}/*`]);
+
+/** zod's messages in sixty languages are half of it; ours are in one, which it loads by itself. */
+const oneLanguage = {
+  name: 'one-language',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /node_modules\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    })),
+};
+
+/** By `import`, Node reads the whole text of a CommonJS module once more, to find out what it exports. */
+const COMMONJS = { jiti: ['createJiti'], 'node-ssh': ['NodeSSH'] };
+const byRequire = {
+  name: 'by-require',
+  setup({ onResolve, onLoad }) {
+    onResolve(
+      { filter: new RegExp(`^(${Object.keys(COMMONJS).join('|')})$`) },
+      ({ path: name, namespace }) =>
+        namespace === 'by-require' ? { path: name, external: true } : { path: name, namespace: 'by-require' },
+    );
+    onLoad({ filter: /./, namespace: 'by-require' }, ({ path: name }) => ({
+      contents: `export const { ${COMMONJS[name].join(', ')} } = require('${name}');`,
+    }));
+  },
+};
 
 const { outputFiles, metafile } = await build({
   entryPoints: ['src/cli/main.ts', 'src/index.ts'],
@@ -33,6 +58,7 @@ const { outputFiles, metafile } = await build({
   metafile: true,
   write: false,
   logLevel: 'warning',
+  plugins: [oneLanguage, byRequire],
 });
 
 /** The licences of what is bundled stand beside it, as they ask for. */
