@@ -74,14 +74,17 @@ export function egressTranslation(vars: HostVariables): EgressTranslation {
 
 const elements = (items: readonly string[]): string => [...new Set(items)].join(',\n\t\t\t');
 
+/** A map for each protocol: nftables 0.9.8 (Debian 11) takes no key of three parts where the value has two. */
+const elementsOf = (published: EgressTranslation['published'], wanted: 'tcp' | 'udp'): string[] =>
+  published
+    .filter(({ protocol }) => protocol === wanted)
+    .flatMap(({ addresses, port, to }) => addresses.map((address) => `${address} . ${port} : ${to}`));
+
 const templateData = ({ nics, own, published, translated, users }: EgressTranslation) => ({
   nics: elements(nics.map(({ nic }) => `"${nic}"`)),
   own: elements(merged(own).map(rangeText)),
-  dnatPort: elements(
-    published.flatMap(({ addresses, protocol, port, to }) =>
-      addresses.map((address) => `${address} . ${protocol} . ${port} : ${to}`),
-    ),
-  ),
+  dnatTcp: elements(elementsOf(published, 'tcp')),
+  dnatUdp: elements(elementsOf(published, 'udp')),
   snatTo: elements(
     smallestFirst(translated.map(({ source, address }) => ({ block: source, value: address }))).map(
       (range) => `${rangeText(range)} : ${range.value}`,

@@ -168,11 +168,11 @@ labSupport('an app host with bridges, beside firewalld and Docker', () => {
       `nft delete element ip provision_egress snat_to '{ 172.19.0.101 }'`,
       ['live rules:egress: snat_to'],
     ],
-    ['DNAT removed', `nft flush map ip provision_egress dnat_port`, ['live rules:egress: dnat_port']],
+    ['DNAT removed', `nft flush map ip provision_egress dnat_tcp`, ['live rules:egress: dnat_tcp']],
     [
       'the table removed',
       'nft delete table ip provision_egress',
-      ['live rules:egress: dnat_port', 'live rules:egress: loaded', 'live rules:egress: snat_to'],
+      ['live rules:egress: dnat_tcp', 'live rules:egress: loaded', 'live rules:egress: snat_to'],
     ],
   ])(
     'drift: %s is named in its layer and corrected',

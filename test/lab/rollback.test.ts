@@ -19,7 +19,7 @@ export default playbook('one', [play({ hosts: 'gw1', roles: [one()] })]);
 `;
 
 const LOCK =
-  "nft 'add table inet lockout; add chain inet lockout in { type filter hook input priority -300; }; add rule inet lockout in tcp dport 22 ct state new drop'";
+  "nft 'add table inet lockout; add chain inet lockout first { type filter hook input priority -300; }; add rule inet lockout first tcp dport 22 ct state new drop'";
 const UNLOCK = 'nft delete table inet lockout';
 
 labSupport('rollback of a confirmed run on a real host', () => {

@@ -25,7 +25,7 @@ const SLOW_CHECK = `() => [{
 }]`;
 
 const LOCK = (rule: string): string =>
-  `nft 'add table inet lockout; add chain inet lockout in { type filter hook input priority -300; }; add rule inet lockout in ${rule}'`;
+  `nft 'add table inet lockout; add chain inet lockout first { type filter hook input priority -300; }; add rule inet lockout first ${rule}'`;
 /** Something to come back to, with an owner, a mode and a time of its own. */
 const RESTORE =
   'rm -f /run/trap; echo old > /etc/provision-test; chown 1000:0 /etc/provision-test; chmod 640 /etc/provision-test; touch -d 2020-01-01 /etc/provision-test';

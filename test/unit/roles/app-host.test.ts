@@ -137,20 +137,20 @@ describe('app host', () => {
 
   it('leads ports of the NIC and its EIP to the bridge, and its source out as the NIC', () => {
     const text = tableOf({ egress: [WEB_B] });
-    expect(section(text, 'dnat_port')).toContain(
+    expect(section(text, 'dnat_tcp')).toContain(
       [
-        '172.31.0.14 . tcp . 8090 : 172.19.0.101 . 8080',
-        '119.26.38.75 . tcp . 8090 : 172.19.0.101 . 8080',
+        '172.31.0.14 . 8090 : 172.19.0.101 . 8080',
+        '119.26.38.75 . 8090 : 172.19.0.101 . 8080',
       ].join(',\n\t\t\t'),
     );
-    expect(section(text, 'dnat_port')).toContain('119.26.38.75 . udp . 53 : 172.19.0.101 . 53');
+    expect(section(text, 'dnat_udp')).toContain('119.26.38.75 . 53 : 172.19.0.101 . 53');
     expect(section(text, 'snat_to')).toContain('172.19.0.101 : 172.31.0.14');
   });
 
   it('leaves by another address of the NIC where an entry says which EIP stands for it', () => {
     const text = tableOf({ egress: [{ ...WEB_B, eip: 'c' }, CRAWLER] });
-    expect(section(text, 'dnat_port')).toContain('119.26.38.76 . tcp . 8090');
-    expect(section(text, 'dnat_port')).not.toContain('172.31.0.14');
+    expect(section(text, 'dnat_tcp')).toContain('119.26.38.76 . 8090');
+    expect(section(text, 'dnat_tcp')).not.toContain('172.31.0.14');
     expect(section(text, 'snat_to')).toContain('172.19.0.101 : 172.31.0.15');
     const users = ['crawler', '1001'].map(
       (user) => `oifname "eth1" meta skuid "${user}" ip saddr 172.31.0.14 snat to 172.31.0.15`,
