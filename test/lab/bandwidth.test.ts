@@ -24,16 +24,17 @@ const withEips = (text: string): string =>
       `  dnat:\n${(Object.keys(EIPS) as Eip[]).map((eip) => `    - { name: flow-${eip}, eip: ${eip}, port: ${PORT}, protocol: tcp, to: 172.31.0.21 }\n`).join('')}`,
     );
 
-/** A source and sink of bytes, perl-base only: whoever receives counts, for as long as the caller says. */
+/** A source and sink of bytes, perl-base only (that of Debian 11 has no Time::HiRes): whoever receives counts, for as long as the caller says. */
 const FLOW = `
-use strict; use warnings; use Socket; use Time::HiRes 'time';
+use strict; use warnings; use Socket;
+sub now { open my $uptime, '<', '/proc/uptime' or die; return (split ' ', <$uptime>)[0]; }
 $SIG{CHLD} = 'IGNORE'; $SIG{PIPE} = 'IGNORE';
 my ($role, $address, $port, $way, $seconds) = @ARGV;
-sub receive { my ($s, $for) = @_; my ($start, $total) = (time, 0);
-  while (time - $start < $for) { my $n = sysread($s, my $part, 262144); last unless $n; $total += $n; }
-  return sprintf('%.1f', $total * 8 / (time - $start) / 1e6); }
-sub give { my ($s, $for) = @_; my $end = time + $for; my $zeros = "\\0" x 262144;
-  while (time < $end) { last unless syswrite($s, $zeros); } }
+sub receive { my ($s, $for) = @_; my ($start, $total) = (now(), 0);
+  while (now() - $start < $for) { my $n = sysread($s, my $part, 262144); last unless $n; $total += $n; }
+  return sprintf('%.1f', $total * 8 / (now() - $start) / 1e6); }
+sub give { my ($s, $for) = @_; my $end = now() + $for; my $zeros = "\\0" x 262144;
+  while (now() < $end) { last unless syswrite($s, $zeros); } }
 if ($role eq 'serve') {
   socket(my $server, PF_INET, SOCK_STREAM, 0); setsockopt($server, SOL_SOCKET, SO_REUSEADDR, pack('l', 1));
   bind($server, sockaddr_in($port, INADDR_ANY)) or die; listen($server, 64);
