@@ -20,9 +20,14 @@ export interface Ended {
  */
 export const provision = (...argv: string[]): Promise<Ended> =>
   new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...argv], { maxBuffer: 64 << 20, env: process.env }, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      [CLI, ...argv],
+      { maxBuffer: 64 << 20, env: process.env },
+      (error, stdout, stderr) => {
+        resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+      },
+    );
   });
 
 /** Starts the command line and lets go of it: for runs that a test interrupts. */

@@ -138,10 +138,9 @@ describe('app host', () => {
   it('leads ports of the NIC and its EIP to the bridge, and its source out as the NIC', () => {
     const text = tableOf({ egress: [WEB_B] });
     expect(section(text, 'dnat_tcp')).toContain(
-      [
-        '172.31.0.14 . 8090 : 172.19.0.101 . 8080',
-        '119.26.38.75 . 8090 : 172.19.0.101 . 8080',
-      ].join(',\n\t\t\t'),
+      ['172.31.0.14 . 8090 : 172.19.0.101 . 8080', '119.26.38.75 . 8090 : 172.19.0.101 . 8080'].join(
+        ',\n\t\t\t',
+      ),
     );
     expect(section(text, 'dnat_udp')).toContain('119.26.38.75 . 53 : 172.19.0.101 . 53');
     expect(section(text, 'snat_to')).toContain('172.19.0.101 : 172.31.0.14');
