@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { opensshTransport } from '../../src/transport/index.ts';
 import { fingerprintOf } from '../../src/transport/known-hosts.ts';
@@ -208,7 +209,11 @@ describe('trouble on the way, in the words and codes of the other transport', ()
   });
 
   it('goes through a ProxyCommand of the user', async () => {
-    const setup = setupFor({ db1: await hostWith() }, { lines: { db1: ['ProxyCommand nc %h %p'] } });
+    const forward = fileURLToPath(new URL('proxy-command.mjs', import.meta.url));
+    const setup = setupFor(
+      { db1: await hostWith() },
+      { lines: { db1: [`ProxyCommand "${process.execPath}" "${forward}" %h %p`] } },
+    );
     const session = await login(setup);
     await expect(session.exec('echo there', run)).resolves.toMatchObject({ stdout: 'there\n' });
   });
