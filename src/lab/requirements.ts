@@ -3,6 +3,8 @@ import { delimiter, join } from 'node:path';
 import { ProvisionError } from '../model/error.ts';
 import { quote } from '../shell/quote.ts';
 import { run } from './command.ts';
+import { withLock } from './lock.ts';
+import { CACHE_ROOT } from './names.ts';
 
 /** Commands the lab runs, and the Debian packages they come in. */
 const PACKAGE_OF: Readonly<Record<string, string>> = {
@@ -84,22 +86,41 @@ export const packagesRefusal = (missing: readonly string[], debianLike: boolean)
       : `Install what provides these Debian packages: ${missing.join(' ')}`,
   });
 
+/** What `installPackages` does to this machine; replaced in tests. */
+export interface Installing {
+  readonly missing: () => readonly string[];
+  readonly run: (argv: readonly string[]) => Promise<unknown>;
+  readonly lock: string;
+}
+
+const INSTALL_TIMEOUT_MS = 15 * 60_000;
+const INSTALLING: Installing = {
+  missing: () => missingPackages(),
+  run,
+  lock: join(CACHE_ROOT, 'install.lock'),
+};
+
+/** Two labs that start side by side on a fresh machine install once; another apt at work is waited for. */
+export async function installPackages(
+  progress: (line: string) => void,
+  { missing, run: command, lock }: Installing = INSTALLING,
+): Promise<void> {
+  await withLock(lock, INSTALL_TIMEOUT_MS, async () => {
+    const packages = missing();
+    if (packages.length === 0) return;
+    progress(`installing ${packages.join(', ')}`);
+    if (!hasPackageLists()) await command(['apt-get', 'update']);
+    const apt = ['apt-get', '-o', 'DPkg::Lock::Timeout=600', 'install', '-y', '--no-install-recommends'];
+    await command(['env', 'DEBIAN_FRONTEND=noninteractive', ...apt, ...packages]);
+  });
+}
+
 /** Refuses where packages are missing, or installs them when asked to. */
 export async function requirePackages(install: boolean, progress: (line: string) => void): Promise<void> {
   const missing = missingPackages();
   if (missing.length === 0) return;
   if (!install || !isDebianLike()) throw packagesRefusal(missing, isDebianLike());
-  progress(`installing ${missing.join(', ')}`);
-  if (!hasPackageLists()) await run(['apt-get', 'update']);
-  await run([
-    'env',
-    'DEBIAN_FRONTEND=noninteractive',
-    'apt-get',
-    'install',
-    '-y',
-    '--no-install-recommends',
-    ...missing,
-  ]);
+  await installPackages(progress);
 }
 
 const INOTIFY = '/proc/sys/fs/inotify/max_user_instances';

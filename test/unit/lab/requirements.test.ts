@@ -1,7 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { problemsOf } from '../../../src/model/error.ts';
 import { memoryOfHosts, pssOf } from '../../../src/lab/memory.ts';
-import { missingPackages, packagesRefusal, requireRoot, withSudo } from '../../../src/lab/requirements.ts';
+import {
+  installPackages,
+  missingPackages,
+  packagesRefusal,
+  requireRoot,
+  withSudo,
+} from '../../../src/lab/requirements.ts';
 import { availableMemory, roomFor, roomRefusal } from '../../../src/lab/room.ts';
 
 const refusalOf = (act: () => unknown) => {
@@ -103,4 +113,27 @@ describe('the memory of a running host', () => {
     expect(memoryOfHosts([process.pid]).get(process.pid)).toBeGreaterThan(0);
     expect(memoryOfHosts([])).toEqual(new Map());
   });
+});
+
+test('two labs that start side by side install once, one after the other', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'provision-install-'));
+  const commands: string[] = [];
+  let installed = false;
+  const machine = {
+    missing: () => (installed ? [] : ['mmdebstrap']),
+    run: async (argv: readonly string[]) => {
+      commands.push(argv.join(' '));
+      await setTimeout(50);
+      installed = true;
+    },
+    lock: join(directory, 'install.lock'),
+  };
+  const said: string[] = [];
+  const start = (): Promise<void> => installPackages((line) => said.push(line), machine);
+  await Promise.all([start(), start()]);
+  rmSync(directory, { recursive: true });
+  expect(said).toEqual(['installing mmdebstrap']);
+  expect(commands.filter((command) => command.includes(' install '))).toEqual([
+    expect.stringMatching(/DPkg::Lock::Timeout=\d+ install -y .*mmdebstrap$/),
+  ]);
 });
