@@ -185,12 +185,19 @@ export async function awaitEnding(context: Context, host: HostRun, reason: strin
   );
 }
 
+export interface WhyBack {
+  readonly reason: string;
+  /** The host whose fault it is; null = nobody knows. */
+  readonly culprit: string | null;
+  /** What likely caused it, and what to do; null = nobody knows. */
+  readonly hint: string | null;
+}
+
 /** Puts a changed host back now, over any connection that works, else by its own timer. */
 export async function takeBack(
   context: Context,
   host: HostRun,
-  reason: string,
-  culprit: string | null,
+  { reason, culprit, hint }: WhyBack,
 ): Promise<void> {
   const { transaction } = host;
   if (!transaction) return;
@@ -198,5 +205,11 @@ export async function takeBack(
   const settled = await askBack(context, host, transaction, reason).catch(() => false);
   if (!settled) await awaitEnding(context, host, reason);
   if (culprit !== null && culprit !== host.name) host.cause = culprit;
-  if (host.error) context.emit({ type: 'host-failed', host: host.name, error: host.error });
+  const { error } = host;
+  if (!error) return;
+  if (hint !== null && host.status === 'reverted') {
+    const { code, message } = error;
+    host.error = new ProvisionError(code, message, { hint: `Likely: ${hint} Mend that and run again.` });
+  }
+  context.emit({ type: 'host-failed', host: host.name, error: host.error ?? error });
 }

@@ -9,7 +9,7 @@ import { confirmHost } from './confirm.ts';
 import { explainFailures } from './explain.ts';
 import type { HostRun } from './host-run.ts';
 import { changesOf } from './plan.ts';
-import { askController, checkKey, CONTROLLER, keep, readHost } from './probe.ts';
+import { askController, checkKey, CONTROLLER, keep, ownerOf, readHost } from './probe.ts';
 import type { CheckOutput } from './probe-script.ts';
 import type { Context } from './run.ts';
 import { takeBack } from './take-back.ts';
@@ -27,6 +27,8 @@ interface Verdict {
   readonly culprit: string | null;
   /** Nothing but checks decided it. */
   readonly byCheck?: boolean;
+  /** The check that decided it. */
+  readonly check?: Check;
 }
 
 const fine: Verdict = { reason: null, culprit: null };
@@ -123,6 +125,7 @@ async function verify(
         reason: `check "${result.name}": expected ${result.expected}, got ${result.got}`,
         culprit: culpritOf(broken.check, changed),
         byCheck: true,
+        check: broken.check,
       };
     }),
   );
@@ -156,6 +159,11 @@ async function comesInStill(context: Context, applied: readonly HostRun[]): Prom
   return verdicts.find(({ reason }) => reason !== null) ?? fine;
 }
 
+/** Why this check likely failed; null = nobody knows. */
+const likely = (context: Context, check: Check | undefined): string | null =>
+  (check && context.runs.get(ownerOf(context, check.from))?.checks.get(checkKey(check))?.hint?.sentence) ??
+  null;
+
 /** Verifies a batch that was applied, then confirms it; if one host or check fails, the whole batch is put back. */
 export async function settleBatch(
   context: Context,
@@ -188,7 +196,11 @@ export async function settleBatch(
   if (byCheck && applied.every(hasTime)) await explainFailures(context, play.checks);
   await Promise.all(
     applied.map((host) =>
-      context.limit(() => host.timed('revert', () => takeBack(context, host, reason, culprit))),
+      context.limit(() =>
+        host.timed('revert', () =>
+          takeBack(context, host, { reason, culprit, hint: likely(context, verdict.check) }),
+        ),
+      ),
     ),
   );
   return 'failed';

@@ -140,6 +140,8 @@ describe('why a check fails', () => {
     );
     expect(run.hosts[0]?.status).toBe('reverted');
     expect(hintsOf(run)).toEqual({ a: 'x: changed' });
+    // Who reads the error alone learns it too.
+    expect(run.hosts[0]?.error?.hint).toBe('Likely: x: changed Mend that and run again.');
     expect(hosts.has('a', 'x')).toBe(false);
   });
 

@@ -1,14 +1,19 @@
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { afterAll } from '@jest/globals';
 import { problemsOf } from '../../../src/model/error.ts';
 import type { ProvisionError } from '../../../src/model/error.ts';
 import { loadInventory } from '../../../src/inventory/load.ts';
 import type { Host, Inventory } from '../../../src/model/host.ts';
 
-/** Writes files into a new directory and answers its path. */
+const directories: string[] = [];
+afterAll(() => directories.forEach((directory) => rmSync(directory, { recursive: true })));
+
+/** Writes files into a new directory, gone after the tests of the file, and answers its path. */
 export function directoryOf(files: Readonly<Record<string, string>>): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'inventory-')));
+  directories.push(directory);
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(directory, name)), { recursive: true });
     writeFileSync(join(directory, name), text);
