@@ -4,17 +4,25 @@ import { labExec } from '../src/lab/index.ts';
 import type { Lab } from '../src/lab/index.ts';
 import { ansible, floors, PLAYBOOK, provision } from './contestants.ts';
 import type { Contestant, Course } from './contestants.ts';
+import { hostsCpu } from './hosts-cpu.ts';
+import type { HostsCpu } from './hosts-cpu.ts';
 import { probeText } from './probe-text.ts';
 import { timed } from './timed.ts';
 import type { Timing } from './timed.ts';
 
-/** All timings of one contestant under one condition. */
+/** One run: what it cost here, and on the hosts. */
+export interface Cost extends Omit<Timing, 'stdout'> {
+  /** Seconds of CPU of all hosts of the run together, less what they use by themselves. */
+  readonly hostsCpu: number;
+}
+
+/** All runs of one contestant under one condition. */
 export interface Series {
   readonly contestant: string;
   readonly run: 'no change' | 'first';
   readonly hosts: number;
   readonly roundTripMs: number;
-  readonly timings: readonly Omit<Timing, 'stdout'>[];
+  readonly timings: readonly Cost[];
 }
 
 export interface Rounds {
@@ -34,14 +42,15 @@ export async function writeProbe(inventory: string, host: string, directory: str
 }
 
 /** A run that changes where nothing may change, or nothing where something must, times something else. */
-async function timedAs(contestant: Contestant, changes: boolean): Promise<Omit<Timing, 'stdout'>> {
-  const { stdout, ...timing } = await timed(contestant.argv, contestant.env);
+async function timedAs(contestant: Contestant, changes: boolean, hosts: HostsCpu): Promise<Cost> {
+  const { result, hostsCpu: cost } = await hosts.during(() => timed(contestant.argv, contestant.env));
+  const { stdout, ...timing } = result;
   const changed = contestant.changed?.(stdout) ?? 0;
   if (changed > 0 !== changes)
     throw new Error(
       `${contestant.name} changed ${changed} where it should ${changes ? '' : 'not '}:\n${stdout}`,
     );
-  return timing;
+  return { ...timing, hostsCpu: cost };
 }
 
 const keyOf = (course: Course) => ({ hosts: course.names.length, roundTripMs: course.road.roundTripMs });
@@ -55,15 +64,16 @@ export async function settle(course: Course, only: RegExp): Promise<void> {
 }
 
 /** Everybody in turn, round by round, so that a load that comes and goes meets all alike. */
-export async function noChange(course: Course, rounds: Rounds, only: RegExp): Promise<Series[]> {
+export async function noChange(course: Course, lab: Lab, rounds: Rounds, only: RegExp): Promise<Series[]> {
+  const hosts = await hostsCpu(lab, course.names);
   const all = [provision(course), ...floors(course), ...ansible(course)].filter(({ name }) =>
     only.test(name),
   );
-  const timings = new Map(all.map(({ name }): [string, Omit<Timing, 'stdout'>[]] => [name, []]));
+  const timings = new Map(all.map(({ name }): [string, Cost[]] => [name, []]));
   for (let round = 0; round < rounds.rounds; round += 1) {
     for (const contestant of all) {
       if (contestant.name.startsWith('Ansible') && round >= rounds.slowRounds) continue;
-      const timing = await timedAs(contestant, false);
+      const timing = await timedAs(contestant, false, hosts);
       timings.get(contestant.name)?.push(timing);
       rounds.progress(`${contestant.name}, ${course.names.length} hosts: ${timing.seconds} s`);
     }
@@ -75,13 +85,14 @@ export async function noChange(course: Course, rounds: Rounds, only: RegExp): Pr
 
 /** First runs: before each one its own work is undone, which is not timed. */
 export async function first(course: Course, lab: Lab, rounds: Rounds, only: RegExp): Promise<Series[]> {
+  const hosts = await hostsCpu(lab, course.names);
   const own = provision(course);
   const theirs = ansible(course).filter(({ name }) => only.test(name));
-  const timings = new Map([own, ...theirs].map(({ name }): [string, Omit<Timing, 'stdout'>[]] => [name, []]));
+  const timings = new Map([own, ...theirs].map(({ name }): [string, Cost[]] => [name, []]));
   for (let round = 0; round < rounds.slowRounds; round += 1) {
     for (const contestant of [own, ...theirs]) {
       for (const name of course.names) await labExec(lab, name, ['sh'], { stdin: RESET });
-      const timing = await timedAs(contestant, true);
+      const timing = await timedAs(contestant, true, hosts);
       timings.get(contestant.name)?.push(timing);
       rounds.progress(`${contestant.name}, first run, ${course.names.length} hosts: ${timing.seconds} s`);
     }

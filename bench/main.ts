@@ -62,7 +62,7 @@ try {
     });
     for (const count of counts) {
       await settle(course(count), only);
-      series.push(...(await noChange(course(count), rounds, only)));
+      series.push(...(await noChange(course(count), lab, rounds, only)));
       save();
       if (flags['no-first'] || roundTripMs > 0) continue;
       series.push(...(await first(course(count), lab, rounds, only)));

@@ -25,17 +25,24 @@ export function tables(series: readonly Series[]): string {
     const lines = rows.map((row) => {
       const seconds = secondsOf(row);
       const cpu = median(row.timings.map((timing) => timing.cpu));
+      const hostsCpu = median(row.timings.map((timing) => timing.hostsCpu));
       const rss = median(row.timings.map(({ rssMb }) => rssMb));
       const cells = [
         ...[row.contestant, seconds.toFixed(2), spread(row), String(row.timings.length)],
-        ...[ratio(seconds, of(FLOOR)), ratio(seconds, of(OWN)), cpu.toFixed(2), rss.toFixed(0)],
+        ...[
+          ratio(seconds, of(FLOOR)),
+          ratio(seconds, of(OWN)),
+          cpu.toFixed(2),
+          hostsCpu.toFixed(2),
+          rss.toFixed(0),
+        ],
       ];
       return `| ${cells.join(' | ')} |`;
     });
     return [
       ...[`### ${name}`, ''],
-      '| Who | Seconds | From-to | Runs | To the floor | To provision | Controller CPU, s | RSS, MB |',
-      '| --- | --- | --- | --- | --- | --- | --- | --- |',
+      '| Who | Seconds | From-to | Runs | To the floor | To provision | Controller CPU, s | Hosts CPU, s | RSS, MB |',
+      '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
       ...lines,
     ].join('\n');
   });
