@@ -24,12 +24,13 @@ function parted(reference: string): string {
 
 /** Shell text: the image is there, or is fetched. The docker command knows where root is logged in; Docker itself does not. */
 export const pullImage = (name: string): string => sh`
+no_image() { echo ${`image ${name} is not there, and cannot be pulled`} >&2; exit 1; }
 if ! docker_api GET ${`${dockerPath('images', tagged(name))}/json`} 2>/dev/null; then
-  if command -v docker >/dev/null; then timeout 900 docker pull -q ${tagged(name)} >/dev/null || { echo ${`image ${name} is not there, and cannot be pulled`} >&2; exit 1; }
+  if command -v docker >/dev/null; then timeout 900 docker pull -q ${tagged(name)} >/dev/null || no_image
   else
-    docker_wait=900 docker_api POST ${`/images/create?${parted(name)}`} || exit 1
+    docker_wait=900 docker_api POST ${`/images/create?${parted(name)}`} || no_image
     # What fails later is told at the end of an answer that began well.
-    case $answer in *'"error":'*) printf '%s\n' "\${answer##*'"error":'}" | cut -c 1-300 >&2; exit 1 ;; esac
+    case $answer in *'"error":'*) printf '%s\n' "\${answer##*'"error":'}" | cut -c 1-300 >&2; no_image ;; esac
   fi
 fi`;
 
