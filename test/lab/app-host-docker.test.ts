@@ -265,10 +265,11 @@ labSupport('an app host whose apps are containers', () => {
       expect([failed.code, statusOf(failed.report, 'app1')]).toEqual([2, 'reverted']);
       const ends = (name: string): Promise<string> =>
         on(
-          `docker inspect ${name} --format '{{with .NetworkSettings.Networks.eip_a}}{{.IPAMConfig.IPv4Address}} {{index .Aliases 0}}{{end}}'`,
+          `docker inspect ${name} --format '{{with .NetworkSettings.Networks.eip_a}}{{.IPAMConfig.IPv4Address}} {{range .Aliases}}{{.}} {{end}}{{end}}'`,
         );
-      expect(await ends('other')).toBe('172.19.0.50 friend');
-      expect(await ends('stopped')).toMatch(/^172\.19\.0\.51 /);
+      // Docker before 25 also gives its own short id.
+      expect(await ends('other')).toMatch(/^172\.19\.0\.50 friend\b/);
+      expect(await ends('stopped')).toMatch(/^172\.19\.0\.51\b/);
       write(entries({}, {}, { 'com.docker.network.driver.mtu': 1400 }));
       const named =
         'Docker network eip_a is made anew, which detaches other (172.19.0.50), not declared here; stopped (172.19.0.51), not declared here; web-a (172.19.0.100)';
@@ -278,14 +279,14 @@ labSupport('an app host whose apps are containers', () => {
       expect([checked.code, checked.stdout]).toEqual([0, expect.stringContaining(named)]);
       expect(await changed('--allow-destroy')).toEqual(['live docker-network:eip_a: options']);
       await on('docker start stopped');
-      expect(await ends('other')).toBe('172.19.0.50 friend');
-      expect(await ends('stopped')).toMatch(/^172\.19\.0\.51 /);
+      expect(await ends('other')).toMatch(/^172\.19\.0\.50 friend\b/);
+      expect(await ends('stopped')).toMatch(/^172\.19\.0\.51\b/);
       await expectWhole();
       await expectInSync();
       // The way back of a confirmed run does the same.
       expect((await rollback()).code).toBe(0);
       expect(await on("docker network inspect eip_a --format '{{json .Options}}'")).not.toContain('mtu');
-      expect(await ends('other')).toBe('172.19.0.50 friend');
+      expect(await ends('other')).toMatch(/^172\.19\.0\.50 friend\b/);
       await expectWhole();
       await on('docker rm -f other stopped');
       write(entries());
@@ -351,7 +352,10 @@ labSupport('an app host whose apps are containers', () => {
       expect(refused.stderr).toContain(
         `container ${name}, which provision did not make and which is not as declared`,
       );
-      expect(await on(`docker inspect ${name} --format '{{.HostConfig.NetworkMode}}'`)).toBe('default');
+      // The same network, by its name before and after Docker 26.
+      expect(await on(`docker inspect ${name} --format '{{.HostConfig.NetworkMode}}'`)).toMatch(
+        /^(default|bridge)$/,
+      );
       expect((await changed('--allow-destroy')).length).toBeGreaterThan(0);
       // Ours by now: that nobody declares it any more is told.
       write(entries());

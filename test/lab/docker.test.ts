@@ -205,8 +205,13 @@ labSupport('a gateway beside Docker', () => {
       const own = await on('nft -s list table ip provision');
       await on('firewall-cmd -q --reload; sleep 2');
       expect(await on('nft -s list table ip provision')).toBe(own);
-      expect([await on(POLICY), ...(await ways())]).toEqual(['-P FORWARD DROP', ...CLOSED]);
-      expect(await changed()).toEqual(CURE);
+      // A reload of firewalld 1 empties the chains of iptables, ours in DOCKER-USER too; firewalld 2 leaves them alone.
+      const empties = Number.parseInt(await on('firewall-cmd --version'), 10) < 2;
+      expect([await on(POLICY), ...(await ways())]).toEqual([
+        '-P FORWARD DROP',
+        ...(empties ? CLOSED : OPEN),
+      ]);
+      expect(await changed()).toEqual(empties ? CURE : []);
       expect(await ways()).toEqual(OPEN);
     },
     4 * MINUTES,
