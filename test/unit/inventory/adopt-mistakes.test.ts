@@ -13,6 +13,35 @@ const inventory = (line: string): string => `all:
 
 const SNAT = '-t nat -A POSTROUTING -s 172.19.0.100/32 -j SNAT --to-source 172.31.0.8';
 
+describe('adopt', () => {
+  test('on a host without a role that would load rules is refused', async () => {
+    const text = inventory(JSON.stringify(SNAT));
+    expect(await complaintsAbout(text.replace('nat-gateway:', 'databases:'))).toEqual([
+      {
+        message:
+          'adopt.iptables: rules that were made by hand go only where a role loads its own, and this host has none (host gw)',
+        line: 7,
+        column: 13,
+        hint: 'Put the host into one of the groups nat-gateway, app-host, load-balancer, or take adopt away.',
+      },
+    ]);
+    // Control: the other spelling of a group's name is one of them.
+    await expect(loadText(text.replace('nat-gateway:', 'app_host:'))).resolves.toBeDefined();
+  });
+
+  test('the same rule twice is refused', async () => {
+    const twice = `${inventory(JSON.stringify(SNAT))}              - ${JSON.stringify(SNAT)}\n`;
+    expect(await complaintsAbout(twice)).toEqual([
+      {
+        message: 'adopt.iptables[1]: is the same rule as entry 1 of adopt.iptables (host gw)',
+        line: 9,
+        column: 17,
+        hint: 'Name it once: every rule that reads so goes.',
+      },
+    ]);
+  });
+});
+
 describe('adopt.iptables', () => {
   test.each([
     SNAT,
