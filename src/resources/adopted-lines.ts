@@ -154,7 +154,6 @@ function planned(
   const all = [...from.live, ...to.live];
   const [there, back] = [setRules(all, to.live), setRules(all, from.live)];
   const paths = [...files.map(({ file }) => file.path), RECORD];
-  const action = takesOver ? 'delete' : 'create';
   return {
     resource: id,
     phase: 'main',
@@ -162,7 +161,8 @@ function planned(
     changes: found.map((difference) => ({
       ...difference,
       resource: id,
-      action,
+      // A chain of others is another one afterwards, whichever way it goes.
+      action: 'update',
       sentence: sentence(difference),
     })),
     apply: {

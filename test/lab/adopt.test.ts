@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pause, trafficIn } from '../full/traffic.ts';
 import type { Held, Load } from '../full/traffic.ts';
@@ -11,44 +12,29 @@ import { labSupport } from './support.ts';
 const MINUTES = 60_000;
 const CONNECTIONS = 2000;
 
-/** One line each; what iptables-save(8) makes of it stands beside it only where it is another one. */
-type Typed = readonly (readonly [string])[];
-
 /** Seed 004 to the letter, its REDIRECT, and a port whose connections last. */
-const BALANCER: Typed = [
-  [
-    '-t nat -A PREROUTING -d 10.192.0.65/32 -p tcp -m tcp --dport 8080 -m statistic --mode nth --every 2 --packet 0 -j DNAT --to-destination 10.1.160.14:8080',
-  ],
-  ['-t nat -A POSTROUTING -d 10.1.160.14/32 -p tcp -m tcp --dport 8080 -j SNAT --to-source 10.192.0.65'],
-  [
-    '-t nat -A PREROUTING -d 10.192.0.65/32 -p tcp -m tcp --dport 8080 -m statistic --mode nth --every 1 --packet 0 -j DNAT --to-destination 10.1.160.15:8080',
-  ],
-  ['-t nat -A POSTROUTING -d 10.1.160.15/32 -p tcp -m tcp --dport 8080 -j SNAT --to-source 10.192.0.65'],
+const BALANCER: readonly string[] = [
+  '-t nat -A PREROUTING -d 10.192.0.65/32 -p tcp -m tcp --dport 8080 -m statistic --mode nth --every 2 --packet 0 -j DNAT --to-destination 10.1.160.14:8080',
+  '-t nat -A POSTROUTING -d 10.1.160.14/32 -p tcp -m tcp --dport 8080 -j SNAT --to-source 10.192.0.65',
+  '-t nat -A PREROUTING -d 10.192.0.65/32 -p tcp -m tcp --dport 8080 -m statistic --mode nth --every 1 --packet 0 -j DNAT --to-destination 10.1.160.15:8080',
+  '-t nat -A POSTROUTING -d 10.1.160.15/32 -p tcp -m tcp --dport 8080 -j SNAT --to-source 10.192.0.65',
   // The spelling of the article, not of iptables-save.
-  ['-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8001-8002'],
-  [
-    '-t nat -A PREROUTING -d 10.192.0.65/32 -p tcp -m tcp --dport 7000 -j DNAT --to-destination 10.1.160.14:7000',
-  ],
-  ['-t nat -A POSTROUTING -d 10.1.160.14/32 -p tcp -m tcp --dport 7000 -j SNAT --to-source 10.192.0.65'],
+  '-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8001-8002',
+  '-t nat -A PREROUTING -d 10.192.0.65/32 -p tcp -m tcp --dport 7000 -j DNAT --to-destination 10.1.160.14:7000',
+  '-t nat -A POSTROUTING -d 10.1.160.14/32 -p tcp -m tcp --dport 7000 -j SNAT --to-source 10.192.0.65',
 ];
 
 /** Seed 003, scheme three: the last two go to the head of their chain, as all of them did there. */
-const BRIDGES: Typed = [
-  [
-    '-t nat -I PREROUTING -d 172.31.0.8/32 ! -i br-eip1 -p tcp -m tcp --dport 8090 -j DNAT --to-destination 172.19.0.100:8090',
-  ],
-  [
-    '-t nat -I PREROUTING -d 172.31.0.14/32 ! -i br-eip2 -p tcp -m tcp --dport 8090 -j DNAT --to-destination 172.19.0.101:8090',
-  ],
-  ['-t nat -I POSTROUTING -p all -s 172.19.0.100 -j SNAT --to-source 172.31.0.8'],
-  ['-t nat -I POSTROUTING -p all -s 172.19.0.101 -j SNAT --to-source 172.31.0.14'],
-  [
-    '-t nat -I PREROUTING -d 172.31.0.8/32 ! -i br-eip1 -p tcp -m tcp --dport 7000 -j DNAT --to-destination 172.19.0.100:7000',
-  ],
+const BRIDGES: readonly string[] = [
+  '-t nat -I PREROUTING -d 172.31.0.8/32 ! -i br-eip1 -p tcp -m tcp --dport 8090 -j DNAT --to-destination 172.19.0.100:8090',
+  '-t nat -I PREROUTING -d 172.31.0.14/32 ! -i br-eip2 -p tcp -m tcp --dport 8090 -j DNAT --to-destination 172.19.0.101:8090',
+  '-t nat -I POSTROUTING -p all -s 172.19.0.100 -j SNAT --to-source 172.31.0.8',
+  '-t nat -I POSTROUTING -p all -s 172.19.0.101 -j SNAT --to-source 172.31.0.14',
+  '-t nat -I PREROUTING -d 172.31.0.8/32 ! -i br-eip1 -p tcp -m tcp --dport 7000 -j DNAT --to-destination 172.19.0.100:7000',
 ];
 
-const adopt = (typed: Typed): string =>
-  `adopt:\n  iptables:\n${typed.map(([line]) => `    - '${line.replace(' -I ', ' -A ')}'\n`).join('')}`;
+const adopt = (typed: readonly string[]): string =>
+  `adopt:\n  iptables:\n${typed.map((line) => `    - '${line.replace(' -I ', ' -A ')}'\n`).join('')}`;
 
 /** As fail2ban and people leave them, between the rules that go. */
 const FOREIGN = `iptables -N f2b-sshd; iptables -A f2b-sshd -s 192.0.2.66/32 -j REJECT; iptables -A f2b-sshd -j RETURN; iptables -I INPUT -p tcp -m multiport --dports 22 -j f2b-sshd
@@ -82,7 +68,7 @@ interface Made {
   readonly lab: GatewayLab;
   readonly host: string;
   /** Lines as they were typed. */
-  readonly typed: Typed;
+  readonly typed: readonly string[];
   /** What is asked: a public address, a port, so often a second; and one whose connections last. */
   readonly asked: {
     readonly address: string;
@@ -103,6 +89,7 @@ function adoptionCases(make: () => Promise<Made>): void {
   let traffic: Awaited<ReturnType<typeof trafficIn>>;
   let before = { live: '', file: '' };
   let firstRun = '';
+  let far: ChildProcess | undefined;
   const on = (script: string): Promise<string> => made.lab.on(made.host, script).then((text) => text.trim());
   const now = async () => ({ live: await on(LIVE), file: await on(FILE) });
   /** Lines of nobody that is named and none of ours. */
@@ -134,16 +121,18 @@ function adoptionCases(make: () => Promise<Made>): void {
   beforeAll(async () => {
     made = await make();
     traffic = await trafficIn(made.lab);
-    await on(`${made.typed.map(([line]) => `iptables ${line}`).join('\n')}\n${SAVE}`);
+    await on(`${made.typed.map((line) => `iptables ${line}`).join('\n')}\n${SAVE}`);
     before = await now();
-    const far = traffic.start(made.far, 'answer', '7000');
-    afterAll(() => void far.kill());
+    far = traffic.start(made.far, 'answer', '7000');
     await made.lab.on(
       made.far,
       'for i in $(seq 100); do ss -Hltn | grep -q :7000 && exit 0; sleep 0.1; done; exit 1',
     );
   }, 20 * MINUTES);
-  afterAll(async () => made?.lab.down(), 2 * MINUTES);
+  afterAll(async () => {
+    far?.kill();
+    await made?.lab.down();
+  }, 2 * MINUTES);
 
   it(
     'control: where the rules made by hand go and nothing stands in their place, connections fail',
@@ -163,7 +152,7 @@ function adoptionCases(make: () => Promise<Made>): void {
       made.declare(adopt(made.typed));
       const check = await made.lab.run('--check');
       const count = (chain: string): number =>
-        made.typed.filter(([line]) => line.includes(` ${chain} `)).length;
+        made.typed.filter((line) => line.includes(` ${chain} `)).length;
       for (const chain of ['PREROUTING', 'POSTROUTING'])
         expect(check.stdout).toContain(`takes over ${count(chain)} hand-made rules of nat ${chain}: `);
       expect(check.stdout).toContain(
@@ -194,7 +183,7 @@ function adoptionCases(make: () => Promise<Made>): void {
   it(
     'drift: a rule that somebody puts back is named and goes again',
     async () => {
-      const [line = ''] = made.typed[0] ?? [];
+      const [line = ''] = made.typed;
       const typed = line.replace(/ -[AI] /, ' -I ');
       await on(`iptables ${typed}; iptables-save | grep -v PROVISION > /etc/iptables/rules.v4`);
       const { code, report } = await made.lab.run();
@@ -258,6 +247,10 @@ function adoptionCases(make: () => Promise<Made>): void {
       expect((await made.lab.run()).code).toBe(0);
       await made.lab.reboot(made.host);
       expect(await on('systemctl is-active netfilter-persistent')).toBe('active');
+      await made.served();
+      await inSync();
+      // The same while it runs: whoever restores the saved ones again does not leave ours out.
+      await on('systemctl restart netfilter-persistent');
       await made.served();
       await inSync();
       expect(foreign(await on(LIVE))).toEqual(foreign(before.live));
