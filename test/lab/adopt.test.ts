@@ -241,7 +241,7 @@ function adoptionCases(make: () => Promise<Made>): void {
       const { code, stdout } = gone.result as Awaited<ReturnType<GatewayLab['run']>>;
       expect([code, stdout]).toEqual([
         0,
-        expect.stringContaining(`hand-made rules of ${made.kind}nat PREROUTING: `),
+        expect.stringMatching(`puts back \\d hand-made rules of ${made.kind}nat PREROUTING: `),
       ]);
       expectNoGap(gone);
       const after = await now();
