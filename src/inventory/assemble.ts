@@ -42,7 +42,7 @@ export async function assembleInventory(
     const read = readAnsibleNames(definitions);
     const blocked = [...read.blocked, ...each.locked, ...withoutClosed(read.definitions, closed)];
     if (each.locked.length > 0) withoutMissing(read.definitions);
-    const host = validator.host(each.entry.name, definitions, read.definitions);
+    const host = validator.host(each.entry.name, each.groups, definitions, read.definitions);
     for (const problem of blocked) problems.warn({ ...problem, host: host.name });
     checked.push(host);
     hosts.set(host.name, { ...toHost(each, host, blocked.map(errorOf)), extraVars: [...extra.keys()] });

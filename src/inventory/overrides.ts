@@ -33,7 +33,7 @@ export function overrideVariables(
     }
   }
   const problems = gatherProblems('playbook');
-  const { vars } = createValidator(problems).host(host.name, definitions, definitions);
+  const { vars } = createValidator(problems).host(host.name, host.groups, definitions, definitions);
   problems.throwIfAny();
   return vars;
 }

@@ -43,7 +43,7 @@ export interface CheckedHost {
 
 export interface Validator {
   /** Every variable of a host by itself, then all together; `read` has them by the names that provision reads. */
-  host(name: string, definitions: Definitions, read: Definitions): CheckedHost;
+  host(name: string, groups: readonly string[], definitions: Definitions, read: Definitions): CheckedHost;
   /** A definition that may not have reached any host: its mistakes count too. */
   definition(definition: Definition): void;
   /** What only several hosts together show. */
@@ -85,7 +85,7 @@ export function createValidator(problems: Problems): Validator {
       const { value } = definition;
       if (!findString(value, hasJinja) && !secretsIn(value).some(isEncryptedValue)) judge(definition);
     },
-    host(name, definitions, read) {
+    host(name, groups, definitions, read) {
       const vars: Record<string, unknown> = {};
       const valid: Record<string, unknown> = {};
       const broken = new Set<string>();
@@ -99,7 +99,7 @@ export function createValidator(problems: Problems): Validator {
       for (const [key, { value }] of definitions)
         if (!read.has(key)) setValue(vars, key, shownAs(key, value));
       const host: CheckedHost = { name, definitions: read, vars, valid };
-      for (const lint of lintHost({ vars: valid, broken })) tell(lint, host);
+      for (const lint of lintHost({ vars: valid, broken, groups })) tell(lint, host);
       return host;
     },
     across(hosts) {

@@ -1,3 +1,4 @@
+export { adoptedLines } from './adopted-lines.ts';
 export { secondaryAddresses } from './address.ts';
 export { bridges, BRIDGES_SCRIPT } from './bridges.ts';
 export type { Bridge } from './bridges.ts';

@@ -3,6 +3,7 @@ import type { Host } from '../model/host.ts';
 import type { RoleContext, RoleResult } from '../model/playbook.ts';
 import type { Resource } from '../model/resource.ts';
 import { policyRouting, sysctl, toBaseline } from '../resources/index.ts';
+import { adopted, adoptedTakenAway } from './adopted.ts';
 import { declaredAt, placeOf } from './declared-at.ts';
 import { defineRole } from './define.ts';
 import { egressBridges } from './egress-bridges.ts';
@@ -43,6 +44,7 @@ const usesDocker = ({ egress = [] }: HostVariables): boolean =>
 
 /** Everything as it was before the role came, the newest first. What has a name of ours was not there before, and goes. */
 const takenAway = (vars: HostVariables, context: RoleContext): Resource[] => [
+  ...adoptedTakenAway(NAME, context),
   ...dockerEgressTakenAway(vars, context),
   ...egressRules(vars, true, context).toReversed(),
   policyRouting({ nics: [], sources: [], users: [] }),
@@ -90,6 +92,7 @@ export const appHost = defineRole<HostVariables>(NAME, (context: RoleContext, op
     ...from(['egress'], egressRules(vars, false, context)),
     // Last: what runs in containers finds its way already there.
     ...docker.resources,
+    ...adopted(NAME, vars, context),
   ];
   return { resources, checks: [...egressProofs(vars, context), ...docker.checks] } satisfies RoleResult;
 });

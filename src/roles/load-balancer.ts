@@ -16,6 +16,7 @@ import {
   toBaseline,
 } from '../resources/index.ts';
 import { chainOf, loaderFile, rulesFile, tableOf } from '../resources/rules-shell.ts';
+import { adopted, adoptedTakenAway } from './adopted.ts';
 import { balanceConf } from './balance-conf.ts';
 import { balanceIptables } from './balance-iptables.ts';
 import { balanceNftables } from './balance-nftables.ts';
@@ -140,6 +141,7 @@ function besideDocker(wanted: BalanceRules | null): Resource {
 /** Everything as it was before the role came, the newest first. */
 function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
   return [
+    ...adoptedTakenAway(ROLE, context),
     toBaseline(sysctl({ name: ROLE, values: parametersTakenBack(ROLE, vars, context), content: null })),
     besideDocker(null),
     ...healthChecker(null, context).toReversed(),
@@ -176,6 +178,7 @@ export const loadBalancer = defineRole<HostVariables>('load-balancer', (context,
         sysctl({ name: ROLE, values, content: context.template('sysctl/drop-in.conf', { values: pairs }) }),
       ],
     ),
+    ...adopted(ROLE, vars, context),
   ];
   return { resources, checks: balanceProofs(wanted, context.host.name) } satisfies RoleResult;
 });

@@ -12,6 +12,7 @@ import {
   sysctl,
   toBaseline,
 } from '../resources/index.ts';
+import { adopted, adoptedTakenAway } from './adopted.ts';
 import { bandwidthResources } from './bandwidth.ts';
 import { conntrack, conntrackTakenAway } from './conntrack.ts';
 import { declaredAt } from './declared-at.ts';
@@ -141,6 +142,7 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
       : [...declared, policy, service({ name: 'firewalld', running: false, enabled: false })];
   const values = parametersTakenBack('nat-gateway', vars, context);
   return [
+    ...adoptedTakenAway('nat-gateway', context),
     toBaseline(sysctl({ name: 'nat-gateway', values, content: null })),
     ...bandwidthResources({ ...vars, bandwidth: [], eips: {} }, context).toReversed(),
     ...conntrackTakenAway(vars),
@@ -186,6 +188,7 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
         }),
       ],
     ),
+    ...adopted('nat-gateway', vars, context),
   ];
   return {
     resources,

@@ -48,6 +48,11 @@ const ROLE_OF: readonly (readonly [string, readonly string[], string])[] = [
     'Read by the role `app-host`: [app-host.md](app-host.md). Besides, it asserts the primary addresses of `nics` and adds the secondary ones.',
   ],
   ['Load balancers', ['load_balancer', 'listeners'], 'Checked, and read by no role of this version.'],
+  [
+    'Hosts set up by hand',
+    ['adopt'],
+    'Read by all three roles: [safety.md](safety.md#taking-over-what-was-made-by-hand).',
+  ],
   ['Lab', ['lab'], 'How the lab builds this host: [lab.md](lab.md).'],
 ];
 

@@ -34,7 +34,10 @@ export function lintAppHost({ vars, broken }: LintInput): Lint[] {
 }
 
 /** What is to leave by a NIC needs a router there. */
-function withoutGateway({ vars: { egress = [], nics, networks }, broken }: LintInput): Lint[] {
+function withoutGateway({
+  vars: { egress = [], nics, networks },
+  broken,
+}: Pick<LintInput, 'vars' | 'broken'>): Lint[] {
   if (broken.has('networks')) return [];
   return egress.flatMap(({ nic }, index): Lint[] => {
     const network = nics?.[nic]?.network;
@@ -60,7 +63,7 @@ function withoutGateway({ vars: { egress = [], nics, networks }, broken }: LintI
 }
 
 /** All that a user sends leaves by one NIC, and as one address. */
-function sharedUsers({ vars: { egress = [] } }: LintInput): Lint[] {
+function sharedUsers({ vars: { egress = [] } }: Pick<LintInput, 'vars' | 'broken'>): Lint[] {
   const first = new Map<string, number>();
   return egress.flatMap(({ users = [], nic, eip }, index) =>
     users.flatMap((user, position): Lint[] => {

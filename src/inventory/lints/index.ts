@@ -1,5 +1,6 @@
 import type { HostVariables } from '../../roles/variables/index.ts';
 import { addressOf } from '../../model/ipv4.ts';
+import { lintAdopt } from './adopt.ts';
 import { lintAppHost, lintBridges, lintGatewayBeside } from './app-host.ts';
 import { lintBalance } from './balance.ts';
 import { lintBandwidth, lintPeaks } from './bandwidth.ts';
@@ -32,6 +33,7 @@ const LINTS = [
   lintGatewayBeside,
   lintListeners,
   lintBalance,
+  lintAdopt,
 ];
 
 /** Everything about one host that does not fit together. */

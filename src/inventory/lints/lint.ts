@@ -16,6 +16,8 @@ export interface Lint {
 export interface LintInput {
   readonly vars: Readonly<HostVariables>;
   readonly broken: ReadonlySet<string>;
+  /** Every group that the host is in, by its name. */
+  readonly groups: readonly string[];
 }
 
 /** One lint where a name is not among the keys of what it refers to. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { adopt } from './adopt.ts';
 import { bandwidth } from './bandwidth.ts';
 import { connectionVariables } from './connection.ts';
 import { egress } from './egress.ts';
@@ -28,6 +29,7 @@ export const hostVariables = z.looseObject({
   bandwidth: bandwidth.optional(),
   egress: egress.optional(),
   listeners: listeners.optional(),
+  adopt: adopt.optional(),
   nat_gateway: roleState('a NAT gateway'),
   app_host: roleState('a multi-NIC app host'),
   load_balancer: section('Whether this host is a load balancer, and how.', {
@@ -54,6 +56,8 @@ export const VARIABLE_NAMES = Object.keys(hostVariables.shape) as VariableName[]
 export const readVariables = (vars: Readonly<Record<string, unknown>>): HostVariables =>
   hostVariables.parse(vars);
 
+export { adoptedLine } from './adopt.ts';
+export type { Adopt, AdoptedLine } from './adopt.ts';
 export type { BandwidthPackage } from './bandwidth.ts';
 export type { Conntrack } from './conntrack.ts';
 export type { Container, DockerNetwork, EgressEntry } from './egress.ts';

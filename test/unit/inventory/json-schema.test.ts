@@ -66,7 +66,7 @@ describe('the inventory in the repository', () => {
     const unused = Object.keys(hostVariables.shape).filter(
       (key) => !used.has(key) && !key.startsWith('ansible_'),
     );
-    expect(unused).toEqual(['jump', 'host_keys', 'lab']);
+    expect(unused).toEqual(['jump', 'host_keys', 'lab', 'adopt']);
   });
 
   test('validated variables stay as they are when validated again', async () => {
