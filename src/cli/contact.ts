@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import pLimit from 'p-limit';
 import { passwordsOf } from '../engine/secrets.ts';
 import { selectHosts } from '../inventory/patterns.ts';
+import type { Inventory } from '../model/host.ts';
 import { ERROR_EXIT_CODES, problemsOf } from '../model/error.ts';
 import type { ProvisionError } from '../model/error.ts';
 import { readSecrets } from '../model/secret.ts';
@@ -40,14 +41,16 @@ export function exitCodeOfErrors(errors: readonly ProvisionError[]): number {
 
 /**
  * Asks the hosts of the inventory (`-l` chooses), `--forks` at a time, over one connection each. `tell` hears the
- * answers in the order of the inventory, as soon as that order allows. Answers the exit code.
+ * answers in the order of the inventory, as soon as that order allows; `loaded` is that inventory, where somebody has it
+ * already. Answers the exit code.
  */
 export async function contactHosts<T>(
   flags: ContactFlags,
   ask: (session: Session, target: Target) => Promise<T>,
   tell: (answer: Answer<T>) => void,
+  loaded?: Inventory,
 ): Promise<number> {
-  const inventory = await inventoryOf(flags);
+  const inventory = loaded ?? (await inventoryOf(flags));
   const names = flags.limit === undefined ? [...inventory.hosts.keys()] : selectHosts(inventory, flags.limit);
   const targets = targetsOf(inventory, await becomePassword(flags));
   await readSecrets(passwordsOf(names.flatMap((name) => targets.get(name) ?? [])));

@@ -2,6 +2,7 @@ import type { Command, Option } from 'commander';
 import type { ContactFlags } from './contact.ts';
 import * as flag from './flags.ts';
 import { examples } from './help.ts';
+import type { ImportHostFlags } from './import-host.ts';
 import type { RollbackFlags } from './rollback.ts';
 
 const withConnection = (command: Command): Command => {
@@ -45,6 +46,29 @@ export function addFactsCommand(root: Command): void {
     .action(async (flags: ContactFlags) => {
       const { facts } = await import('./facts.ts');
       process.exitCode = await facts(flags);
+    });
+}
+
+export function addImportHostCommand(parent: Command): void {
+  const command = parent
+    .command('host')
+    .argument('<name>')
+    .usage('NAME -i INVENTORY [flags]')
+    .summary('what a host set up by hand does, as its variables')
+    .description(
+      'Reads what a host does that was set up by hand, as a gateway, an app host or a load balancer, and prints its variables as YAML. What they cannot say stands in comments and on stderr. Changes nothing.',
+    )
+    .optionsGroup('Hosts:')
+    .addOption(flag.inventoryOption())
+    .addOption(flag.extraVarsOption())
+    .optionsGroup('Connection:');
+  flag.connectionOptions().forEach((option) => command.addOption(option));
+  flag
+    .withSecrets(command.optionsGroup('Secrets:'))
+    .addHelpText('after', examples('provision import host gw1 -i inventory/prod > gw1.yml'))
+    .action(async (name: string, flags: ImportHostFlags) => {
+      const { importFromHost } = await import('./import-host.ts');
+      process.exitCode = await importFromHost(name, flags);
     });
 }
 

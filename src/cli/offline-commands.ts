@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { typedWords } from './completion-words.ts';
 import * as flag from './flags.ts';
 import { examples } from './help.ts';
+import { addImportHostCommand } from './host-commands.ts';
 import type { ImportFlags } from './import.ts';
 import type { InventoryFlags } from './inventory.ts';
 import type { GraphFlags } from './inventory-graph.ts';
@@ -146,12 +147,19 @@ export function addInventoryCommand(root: Command): void {
 }
 
 export function addImportCommand(root: Command): void {
-  root
+  const command = root
     .command('import')
-    .usage('aliyun-nat FILE… [flags]')
-    .summary("make an inventory of a cloud's NAT gateway")
-    .description('Makes an inventory out of what a cloud says of its own NAT gateway.')
-    .addHelpText('after', examples('provision import aliyun-nat nat/*.json --host gw1 > hosts.yml'))
+    .usage('host NAME | aliyun-nat FILE… [flags]')
+    .summary("make an inventory of a hand-made host, or of a cloud's NAT gateway")
+    .description('Makes variables of an inventory out of what there is already.')
+    .addHelpText(
+      'after',
+      examples('provision import host gw1 -i inventory/prod > gw1.yml', [
+        'provision import aliyun-nat nat/*.json --host gw1 > hosts.yml',
+      ]),
+    );
+  addImportHostCommand(command);
+  command
     .command('aliyun-nat')
     .argument('<file...>')
     .usage('FILE… [flags]')

@@ -1,5 +1,5 @@
-import { Document, isMap, isSeq, YAMLMap } from 'yaml';
-import type { Node } from 'yaml';
+import { Document, YAMLMap } from 'yaml';
+import { FILL_IN, onOneLine, oneLine, remark } from './import-yaml.ts';
 
 /** An EIP of a gateway that is to be built; `private` null = a person must fill it in. */
 export interface ImportedEip {
@@ -46,9 +46,6 @@ export interface ImportedGateway {
   readonly notes: readonly string[];
 }
 
-/** `provision validate` refuses it with its place: no address, no prefix length. */
-export const FILL_IN = 'FILL-IN';
-
 const withPrefix = (address: string): string => (address.includes('/') ? address : `${address}/${FILL_IN}`);
 const plain = (address: string): string => address.split('/')[0] ?? address;
 
@@ -60,9 +57,9 @@ function nicsOf(eips: readonly ImportedEip[]): object {
   return { eth0: { address, ...(secondary.length > 0 ? { secondary } : {}) } };
 }
 
-const number = (port: string): number | string => (/^\d+$/.test(port) ? Number(port) : port);
+export const number = (port: string): number | string => (/^\d+$/.test(port) ? Number(port) : port);
 
-const dnatFields = ({ name, eip, protocol, port, to, toPort }: ImportedDnat): object => ({
+export const dnatFields = ({ name, eip, protocol, port, to, toPort }: ImportedDnat): object => ({
   name,
   eip,
   ...(port === null ? {} : { port: number(port) }),
@@ -99,22 +96,6 @@ const variablesOf = ({ eips, snat, dnat, bandwidth }: ImportedGateway): Record<s
         })),
       }),
 });
-
-/** Everything two levels below stands on one line, as in the examples of the documentation. */
-function onOneLine(node: unknown, depth: number): void {
-  if (!isMap(node) && !isSeq(node)) return;
-  if (depth === 0) node.flow = true;
-  else
-    for (const item of node.items)
-      onOneLine(isMap(node) ? (item as { value: unknown }).value : item, depth - 1);
-}
-
-/** Comments are one line each, and nothing in them moves a terminal. */
-const oneLine = (text: string): string => ` ${text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?')}`;
-
-function remark(node: unknown, text: string | null): void {
-  if (text !== null) (node as Node).comment = oneLine(text);
-}
 
 function headOf({ source, notes }: ImportedGateway): string {
   const lines = [

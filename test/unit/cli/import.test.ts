@@ -108,7 +108,7 @@ describe('provision import aliyun-nat', () => {
   it('without a cloud: its help on stderr; without a file: an error', async () => {
     const alone = await typed('import');
     expect([alone.code, alone.out]).toEqual([5, '']);
-    expect(alone.err).toContain('Usage: provision import aliyun-nat FILE…');
+    expect(alone.err).toContain('Usage: provision import host NAME | aliyun-nat FILE…');
     expect(await typed('import', 'aliyun-nat')).toMatchObject({
       code: 5,
       err: expect.stringContaining("'file'"),

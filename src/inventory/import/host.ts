@@ -1,0 +1,133 @@
+import type { Host } from '../../model/host.ts';
+import { namer } from './gateway-names.ts';
+import { importBridges } from './host-egress.ts';
+import type { ImportedBridge } from './host-egress.ts';
+import { tellLeftovers } from './host-leftovers.ts';
+import { importListeners } from './host-listeners.ts';
+import type { ImportedListener } from './host-listeners.ts';
+import { importNat } from './host-nat.ts';
+import type { ImportedNat } from './host-nat.ts';
+import type { HostAddress, HostReading } from './host-reading.ts';
+import { notes } from './import-notes.ts';
+import { FILL_IN } from './import-yaml.ts';
+import { readRuleText } from './iptables-text.ts';
+
+type Role = 'nat-gateway' | 'app-host' | 'load-balancer';
+
+/** A NIC, where the inventory has none yet. */
+export interface ImportedNic {
+  readonly address: string;
+  readonly secondary: readonly string[];
+}
+
+/** A host that was set up by hand, in the words of an inventory. */
+export interface ImportedHost {
+  readonly name: string;
+  readonly roles: readonly Role[];
+  /** Null = the inventory says them already. */
+  readonly nics: Readonly<Record<string, ImportedNic>> | null;
+  /** Null = the inventory says all of them already. What it says is kept; a person fills in the public addresses of the others. */
+  readonly eips: Readonly<Record<string, unknown>> | null;
+  readonly nat: ImportedNat | null;
+  readonly egress: readonly ImportedBridge[];
+  readonly listeners: readonly ImportedListener[];
+  /** Rules that these entries stand for, as `adopt.iptables` names them. */
+  readonly adopted: readonly string[];
+  readonly notes: readonly string[];
+}
+
+function nicsOf(addresses: readonly HostAddress[]): Record<string, ImportedNic> {
+  const nics: Record<string, { address: string; secondary: string[] }> = {};
+  for (const { nic, address, prefix, kind } of addresses) {
+    if (kind === 'bridge') continue;
+    const known = nics[nic];
+    if (known) known.secondary.push(`${address}/${prefix}`);
+    else nics[nic] = { address: `${address}/${prefix}`, secondary: [] };
+  }
+  return nics;
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/** Names of EIPs by the address of the NIC: the inventory's own, and new ones after the NIC. */
+function eipNames(host: Host, addresses: readonly HostAddress[]) {
+  const { eips } = host.vars;
+  const known = new Map(
+    Object.entries(isObject(eips) ? eips : {}).flatMap(([name, eip]) =>
+      isObject(eip) && typeof eip['private'] === 'string' ? [[eip['private'], name] as const] : [],
+    ),
+  );
+  const unique = namer();
+  [...known.values()].forEach((name) => unique(name, name));
+  const made = new Map<string, string>();
+  const nameOf = (address: string): string => {
+    const name = known.get(address) ?? made.get(address);
+    if (name !== undefined) return name;
+    const nic = addresses.find((each) => each.address === address)?.nic ?? 'eip';
+    made.set(address, unique(nic, 'eip'));
+    return made.get(address) ?? '';
+  };
+  return { nameOf, made };
+}
+
+/**
+ * What a host that was set up by hand does, in the words of an inventory. Everything that it does and that they cannot
+ * say is in `notes`, never left out in silence.
+ */
+export function importHost(reading: HostReading, host: Host): ImportedHost {
+  const found = notes();
+  const { rules, ownChains } = readRuleText(reading.rules);
+  const { addresses } = reading;
+  const { nameOf, made } = eipNames(host, addresses);
+  const dockerBridges = ['docker0', ...reading.networks.map(({ bridge }) => bridge)];
+
+  // In this order: a service that is spread is no plain DNAT entry, and the rules of a bridge are no SNAT table.
+  const listeners = importListeners(rules, addresses, found);
+  let left = rules.filter((rule) => !listeners.used.includes(rule));
+  const egress = importBridges(left, addresses, dockerBridges, found);
+  left = left.filter((rule) => !egress.used.includes(rule));
+  const nat = importNat(left, reading, nameOf, found);
+  left = left.filter((rule) => !nat.used.includes(rule));
+  // An app host says which EIP stands for a NIC.
+  egress.found.forEach(({ nic }) => {
+    const primary = addresses.find((each) => each.nic === nic);
+    if (primary) nameOf(primary.address);
+  });
+  tellLeftovers(reading, left, ownChains, found);
+
+  const used = rules.filter((rule) => [listeners, egress, nat].some((each) => each.used.includes(rule)));
+  const saved = readRuleText(reading.saved).rules.map(({ table, line }) => `${table} ${line}`);
+  const lost = used.filter(({ table, line }) => !saved.includes(`${table} ${line}`)).length;
+  if (lost > 0)
+    found.list.push(
+      lost === used.length
+        ? 'No rule of adopt is saved: a reboot loses them today.'
+        : `${lost} of the ${used.length} rules of adopt are not saved: a reboot loses them today.`,
+    );
+  if (!reading.forwarding && used.length > 0)
+    found.list.push('net.ipv4.ip_forward is 0: nothing is forwarded today, and will be.');
+  return {
+    name: host.name,
+    roles: [
+      ...(nat.found.length > 0 ? (['nat-gateway'] as const) : []),
+      ...(egress.found.length > 0 ? (['app-host'] as const) : []),
+      ...(listeners.found.length > 0 ? (['load-balancer'] as const) : []),
+    ],
+    nics: isObject(host.vars['nics']) ? null : nicsOf(addresses),
+    eips:
+      made.size === 0
+        ? null
+        : {
+            ...(isObject(host.vars['eips']) ? host.vars['eips'] : {}),
+            ...Object.fromEntries(
+              [...made].map(([address, name]) => [name, { public: FILL_IN, private: address }]),
+            ),
+          },
+    nat: nat.found[0] ?? null,
+    egress: egress.found,
+    listeners: listeners.found,
+    adopted: used.map(({ table, line }) => `-t ${table} ${line}`),
+    notes: found.list,
+  };
+}
