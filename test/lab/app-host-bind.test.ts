@@ -187,13 +187,15 @@ labSupport('an app host whose apps bind an address or run as a user', () => {
       );
       await on(`rm ${DROP_IN}; ip rule del priority 5251`);
       expect((await lab.run()).code).toBe(0);
+      // systemd 257 takes away at each start of networkd what no file asks for (docs/app-host.md); 252 does not.
+      const takes = Number(/^systemd (\d+)/.exec(await on('networkctl --version'))?.[1]) >= 257;
       expect(
         await on(
-          'ip rule | grep -c 10.1.2; ip route show table 77 | wc -l; ip addr show eth1 | grep -c 172.31.0.99',
+          'ip rule | grep -c 10.1.2; ip route show table 77 | wc -l; ip addr show eth1 | grep -c 172.31.0.99; true',
         ),
-      ).toBe('2\n1\n1');
+      ).toBe(takes ? '0\n0\n0' : '2\n1\n1');
       await on(
-        'ip rule del priority 5205; ip rule del priority 999; ip route flush table 77; ip addr del 172.31.0.99/32 dev eth1',
+        'ip rule del priority 5205; ip rule del priority 999; ip route flush table 77; ip addr del 172.31.0.99/32 dev eth1; true',
       );
       await expectInSync();
     },
