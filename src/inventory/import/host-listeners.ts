@@ -104,7 +104,7 @@ function listenerOf(
   });
   // Rules after one that takes everything are never met.
   const met = shares.filter((share) => share > 0.0001);
-  const weights = weightsOf(met);
+  const weights = shares.every(Number.isFinite) && met.length > 0 ? weightsOf(met) : null;
   if (weights === null || targets.slice(0, met.length).includes(null)) return null;
   const where = `${address}:${port}/${protocol}`;
   if (left > 0.001)

@@ -1,3 +1,5 @@
+import { isIPv4 } from 'node:net';
+
 /** An address of the host, as ip(8) says. */
 export interface HostAddress {
   readonly nic: string;
@@ -105,7 +107,8 @@ const addressesOf = (json: string): HostAddress[] =>
   listOf(parsed(json)).flatMap((link) =>
     listOf(link['addr_info']).flatMap((info) => {
       const [nic, address, prefix] = [textOf(link['ifname']), textOf(info['local']), info['prefixlen']];
-      if (nic === 'lo' || address === '' || typeof prefix !== 'number') return [];
+      if (nic === 'lo' || nic === '' || !isIPv4(address) || typeof prefix !== 'number') return [];
+      if (!(prefix >= 0 && prefix <= 32)) return [];
       const { linkinfo } = link;
       return [{ nic, address, prefix, kind: isObject(linkinfo) ? textOf(linkinfo['info_kind']) : '' }];
     }),

@@ -184,6 +184,13 @@ describe('what is said of a balancer', () => {
     ]);
   });
 
+  it('what is no share at all is told, not guessed', async () => {
+    const rule = to('-m statistic --mode nth --every x --packet 0 ', '10.0.1.10:80');
+    const host = await importOf(withRules(rule));
+    expect([host.listeners, host.adopted]).toEqual([[], []]);
+    expect(host.notes).toEqual([expect.stringContaining(`-t nat ${rule}: no entry says this`)]);
+  });
+
   it('one backend whose clients are hidden is a service; without that it is a DNAT entry', async () => {
     const dnat = to('', '10.0.1.10:80');
     const back = '-A POSTROUTING -d 10.0.1.10/32 -p tcp -m tcp --dport 80 -j SNAT --to-source 10.0.1.2';
@@ -272,6 +279,11 @@ describe('a host is not trusted', () => {
         section(name, text),
       ),
     );
+    const addressed = (local: string, prefixlen: number): string =>
+      section('addresses', JSON.stringify([{ ifname: 'br0', addr_info: [{ local, prefixlen }] }]));
+    for (const text of [addressed('((', 24), addressed('10.0.0.1', 99), addressed('10.0.0.1/24', 24)])
+      expect(parseReading(text).addresses).toEqual([]);
+    expect(parseReading(addressed('10.0.0.1', 24)).addresses).toHaveLength(1);
     const reading = parseReading(`noise\n${strange.join('')}section zone !!\n`);
     expect([reading.addresses, reading.networks, reading.zones]).toEqual([[], [], []]);
   });
