@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { IMPORT_IMAGE } from './docker-apps.ts';
 import { installApps, untilAppsListen } from './egress-apps.ts';
 import { changesOf, gatewayLab, provision, statusOf } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
@@ -23,6 +24,8 @@ interface HandMade {
   readonly notes: readonly RegExp[];
   /** Resources that a run would change, besides those that are provision's own and new. */
   readonly differs: readonly string[];
+  /** Shell text whose answer no run changes: what is as declared stays the very same. */
+  readonly same?: string;
   /** Rules that are left of those typed. */
   readonly left: readonly string[];
 }
@@ -77,6 +80,7 @@ echo net.ipv4.ip_forward=1 >> /etc/sysctl.conf; sysctl -q -p
 iptables -t nat -A PREROUTING -i eth0 -p tcp --dport 8080 -j DNAT --to-destination 172.31.0.21:80
 iptables -t nat -A PREROUTING -d 172.31.0.2 -p icmp -j DNAT --to-destination 172.31.0.21`,
     notes: [
+      /^-t nat -A PREROUTING -i eth0 .*: the entry holds for whoever asks 172\.31\.0\.2, also by another NIC and from inside$/,
       /^zone public has masquerade: it translates whatever is routed through this host, from any source; .* only 172\.31\.0\.0\/24/,
       /^-t nat -A PREROUTING -d 172\.31\.0\.2\/32 -p icmp .*: no entry says this\. It stays in force until firewalld is reloaded, by a run or by anybody/,
       /^No rule of adopt is saved: a reboot loses them today\.$/,
@@ -107,6 +111,33 @@ ${untilAppsListen(APPS)}`,
     ],
     differs: ['adopted-lines:iptables', 'bridges:egress'],
     left: [],
+  },
+  'an app host with containers (seed 003)': {
+    host: 'app1',
+    source: 'inventory/lab-app-host',
+    playbook: 'playbooks/app-host.ts',
+    hosts: (text) =>
+      text
+        .replace(/ {10}egress:\n(?: {12}.*\n)+/, '')
+        .replace('ansible_host: 172.31.0.8', (found) => `${found}\n          lab: { image: full }`),
+    known: '',
+    // The second address of the article is in no network: that container never starts.
+    typed: `systemctl -q enable --now docker; ${IMPORT_IMAGE} >/dev/null
+docker network create --subnet=172.19.0.0/16 --opt com.docker.network.bridge.name=eip_bridge eip_bridge >/dev/null
+docker run --name first --network=eip_bridge -p 172.31.0.8:8090:8080 --ip=172.19.0.100 -d eip:latest >/dev/null
+docker run --name typo --network=eip_bridge -p 172.31.0.14:8090:8080 --ip=172.18.0.101 -d eip:latest >/dev/null 2>&1 || true
+docker run --name second --network=eip_bridge -p 172.31.0.14:8090:8080 --ip=172.19.0.101 -d eip:latest >/dev/null
+iptables -t nat -I POSTROUTING -p all -s 172.19.0.100 -j SNAT --to-source 172.31.0.8
+iptables -t nat -I POSTROUTING -p all -s 172.19.0.101 -j SNAT --to-source 172.31.0.14
+iptables -t nat -I POSTROUTING -p all -s 172.19.0.102 -j SNAT --to-source 172.31.0.14`,
+    notes: [
+      /^-t nat -A POSTROUTING -s 172\.19\.0\.102\/32 .*: its source is in the Docker network eip_bridge, and no container of a fixed address has it/,
+      /^container typo of eip:latest \(eip_bridge 172\.18\.0\.101\): cannot start: 172\.18\.0\.101 is not in 172\.19\.0\.0\/16 of eip_bridge$/,
+      /^No rule of adopt is saved: a reboot loses them today\.$/,
+    ],
+    differs: ['adopted-lines:iptables'],
+    same: "docker ps -a --no-trunc --format '{{.ID}} {{.Names}}' | sort; docker network ls -q --no-trunc | sort",
+    left: ['-A POSTROUTING -s 172.19.0.102/32 -j SNAT --to-source 172.31.0.14'],
   },
   'a balancer by statistic (seed 004)': {
     host: 'lb1',
@@ -214,13 +245,15 @@ describe.each(Object.entries(HOSTS))('%s', (_title, made) => {
     it(
       'the run takes it over; nothing that was typed is left but what was told; a second run and a second import find nothing',
       async () => {
+        const same = await on(made.same ?? 'true');
         const run = await running();
         if (run.code !== 0) throw new Error(`ended ${run.code}:\n${run.stdout}${run.stderr}`);
         expect(statusOf(run.report, made.host)).toBe('changed');
         const rules = await on(
-          "iptables-save -t nat | grep '^-A' | grep -vE 'PROVISION|DOCKER|docker0' || true",
+          "iptables-save -t nat | grep '^-A' | grep -vE 'PROVISION|DOCKER|docker0|eip_bridge|-d 172.19.0.10[01]/32' || true",
         );
         expect(rules.split('\n').filter(Boolean).toSorted()).toEqual(made.left);
+        expect(await on(made.same ?? 'true')).toBe(same);
         const again = await running();
         expect([again.code, changesOf(again.report, made.host)]).toEqual([0, []]);
         const { code: ended, stdout } = await importing();

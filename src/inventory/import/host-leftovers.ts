@@ -1,4 +1,7 @@
-import type { HostReading } from './host-reading.ts';
+import { isIPv4 } from 'node:net';
+import { contains, parseCidr } from '../../model/ipv4.ts';
+import { inDocker } from './host-nat.ts';
+import type { HostContainer, HostDockerNetwork, HostReading } from './host-reading.ts';
 import type { Notes } from './import-notes.ts';
 import { targetOf } from './iptables-text.ts';
 import type { Rule } from './iptables-text.ts';
@@ -17,9 +20,12 @@ function isDockers({ options }: Rule, bridges: readonly string[]): boolean {
 }
 
 /** Why nothing was made of a rule. */
-function whyLeft(rule: Rule): string {
+function whyLeft(rule: Rule, networks: readonly HostDockerNetwork[]): string {
   if (rule.table === 'filter') return 'a filter; firewall.filter can say most of them';
   if (targetOf(rule) === 'TCPMSS') return 'nat.clamp_mss does this too';
+  const docker = inDocker(rule.options.get('-s'), networks);
+  if (docker)
+    return `its source is in the Docker network ${docker.name}, and no container of a fixed address has it`;
   return ['ACCEPT', 'RETURN'].includes(targetOf(rule))
     ? 'an exception from the rules after it, and provision’s come before it: say it there (except of nat.snat), or they translate what it spares'
     : 'no entry says this';
@@ -30,7 +36,8 @@ function tellRules(
   rules: readonly Rule[],
   ownChains: readonly string[],
   bridges: readonly string[],
-  { reloadDeletes }: HostReading,
+  { reloadDeletes, networks }: HostReading,
+  known: ReadonlyMap<Rule, string>,
   notes: Notes,
 ): void {
   const names = ownChains.map((chain) => chain.split(' ')[1] ?? '');
@@ -46,7 +53,7 @@ function tellRules(
   for (const rule of rules) {
     if (!BUILT_IN.includes(rule.chain) || names.includes(targetOf(rule)) || isDockers(rule, bridges))
       continue;
-    const why = whyLeft(rule);
+    const why = known.get(rule) ?? whyLeft(rule, networks);
     notes.add(
       `-t ${rule.table} ${rule.line}`,
       reloadDeletes
@@ -56,15 +63,27 @@ function tellRules(
   }
 }
 
+/** Why nothing was made of a container. */
+function whyNotDeclared({ networks }: HostContainer, known: readonly HostDockerNetwork[]): string {
+  const strange = known.find(({ name, subnet }) => {
+    const address = networks[name] ?? '';
+    return isIPv4(address) && parseCidr(subnet) !== null && !contains(subnet, address);
+  });
+  return strange
+    ? `cannot start: ${networks[strange.name] ?? ''} is not in ${strange.subnet} of ${strange.name}`
+    : 'is left as it is; to have it kept, declare it under egress, scheme docker';
+}
+
 /** Tells of everything else that a host may have been given by hand. */
 export function tellLeftovers(
   reading: HostReading,
   rules: readonly Rule[],
   ownChains: readonly string[],
+  known: ReadonlyMap<Rule, string>,
   notes: Notes,
 ): void {
   const bridges = reading.networks.map(({ bridge }) => bridge);
-  tellRules(rules, ownChains, ['docker0', ...bridges], reading, notes);
+  tellRules(rules, ownChains, ['docker0', ...bridges], reading, known, notes);
   reading.policyRules.forEach((line) =>
     notes.add(`ip rule ${line}`, 'stays as it is; app hosts get rules of their own for each NIC of egress'),
   );
@@ -75,11 +94,13 @@ export function tellLeftovers(
     ),
   );
   reading.nftTables.forEach((line) => notes.add(`nftables: ${line}`, 'is left as it is'));
-  for (const { name, image, networks } of reading.containers) {
-    const where = Object.entries(networks).map(([network, address]) => `${network} ${address}`.trim());
+  for (const container of reading.containers) {
+    const where = Object.entries(container.networks).map(([network, address]) =>
+      `${network} ${address}`.trim(),
+    );
     notes.add(
-      `container ${name} of ${image} (${where.join(', ')})`,
-      'is left as it is; to have it kept, declare it under egress, scheme docker',
+      `container ${container.name} of ${container.image} (${where.join(', ')})`,
+      whyNotDeclared(container, reading.networks),
     );
   }
 }

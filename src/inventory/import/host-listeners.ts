@@ -29,6 +29,8 @@ export type ImportedListener =
 export interface Recognised<T> {
   readonly found: readonly T[];
   readonly used: readonly Rule[];
+  /** Why others that could have said it did not. */
+  readonly why?: ReadonlyMap<Rule, string>;
 }
 
 const isProtocol = (text: string | undefined): text is 'tcp' | 'udp' => text === 'tcp' || text === 'udp';
@@ -62,13 +64,19 @@ function weightsOf(shares: readonly number[]): number[] | null {
   return null;
 }
 
-/** The rule that hides a client behind the balancer, for one backend. */
-const backRule = (rules: readonly Rule[], address: string, port: string, own: readonly string[]) =>
+/** The rule that hides a client behind the balancer, for this port of one backend and nothing else. */
+const backRule = (
+  rules: readonly Rule[],
+  { address, port }: { readonly address: string; readonly port: string },
+  protocol: string | undefined,
+  own: readonly string[],
+) =>
   [...natRules(rules, 'POSTROUTING', 'SNAT'), ...natRules(rules, 'POSTROUTING', 'MASQUERADE')].find(
     (rule) =>
       saysOnly(rule, ['-d', '-p', '--dport', '-j', '--to-source']) &&
       bare(rule.options.get('-d') ?? '') === address &&
-      (rule.options.get('--dport') ?? port) === port &&
+      rule.options.get('-p') === protocol &&
+      rule.options.get('--dport') === port &&
       (!rule.options.has('--to-source') || own.includes(rule.options.get('--to-source') ?? '')),
   );
 
@@ -110,7 +118,7 @@ function listenerOf(
   if (left > 0.001)
     notes.add(where, `${Math.round(left * 100)} % of its connections meet no rule today, and no backend`);
   const equal = new Set(weights).size === 1;
-  const backs = targets.map((to) => (to ? backRule(rules, to.address, to.port, own) : undefined));
+  const backs = targets.map((to) => (to ? backRule(rules, to, protocol, own) : undefined));
   const snat = backs.some((rule) => rule !== undefined);
   if (snat && backs.includes(undefined))
     notes.add(
@@ -153,7 +161,8 @@ function spread(rules: readonly Rule[], own: readonly string[], notes: Notes): R
   const made = [...groups.values()].flatMap((group) => {
     const to = group[0] && destinationOf(group[0]);
     const isListener =
-      group.some(({ options }) => options.has('--mode')) || (to && backRule(rules, to.address, to.port, own));
+      group.some(({ options }) => options.has('--mode')) ||
+      (to && backRule(rules, to, group[0]?.options.get('-p'), own));
     const [rule] = group;
     const name = `${rule?.options.get('-p') ?? ''}-${rule?.options.get('--dport') ?? ''}`;
     return isListener ? (listenerOf(group, rules, own, name, notes) ?? []) : [];

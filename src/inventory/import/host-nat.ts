@@ -1,9 +1,19 @@
-import { addressNumber, formatAddress, networkOf } from '../../model/ipv4.ts';
+import { isIPv4 } from 'node:net';
+import {
+  addressNumber,
+  contains,
+  formatAddress,
+  networkOf,
+  overlaps,
+  parseCidr,
+  rangesOverlap,
+} from '../../model/ipv4.ts';
+import type { AddressRange } from '../../model/ipv4.ts';
 import type { Recognised } from './host-listeners.ts';
-import type { HostAddress, HostZone } from './host-reading.ts';
+import type { HostAddress, HostDockerNetwork, HostReading, HostZone } from './host-reading.ts';
 import type { ImportedDnat } from './imported-gateway.ts';
 import type { Notes } from './import-notes.ts';
-import { bare, natRules, saysOnly } from './iptables-text.ts';
+import { bare, natRules, saysOnly, targetOf } from './iptables-text.ts';
 import type { Rule } from './iptables-text.ts';
 
 /** Address of the host → name of the EIP that the cloud maps to it. */
@@ -32,6 +42,19 @@ function sourcesBehind(nic: string, addresses: readonly HostAddress[]): string[]
   return others.length > 0 ? others : networksOf(addresses);
 }
 
+/** The Docker network that a source is in. */
+export const inDocker = (
+  source: string | undefined,
+  networks: readonly HostDockerNetwork[],
+): HostDockerNetwork | undefined =>
+  networks.find(
+    ({ subnet }) =>
+      source !== undefined &&
+      isIPv4(source.split('/')[0] ?? '') &&
+      parseCidr(subnet) !== null &&
+      contains(subnet, source),
+  );
+
 /** A pool of more addresses than this is no pool that somebody meant. */
 const LARGEST_POOL = 64;
 
@@ -45,65 +68,106 @@ function pool({ options }: Rule, own: readonly string[]): string[] {
   return all.every((address) => own.includes(address)) ? all : [];
 }
 
-/** Sources that leave by a chosen address, or by that of the NIC. */
-function sources(rules: readonly Rule[], addresses: readonly HostAddress[], eipOf: EipNames, notes: Notes) {
-  const own = addresses.map(({ address }) => address);
-  const snat = natRules(rules, 'POSTROUTING', 'SNAT').filter(
-    (rule) =>
-      saysOnly(rule, ['-s', '-o', '-j', '--to-source', '--random', '--random-fully']) &&
-      rule.options.has('-s') &&
-      pool(rule, own).length > 0,
-  );
-  const masquerade = natRules(rules, 'POSTROUTING', 'MASQUERADE').filter((rule) =>
-    saysOnly(rule, ['-s', '-o', '-j', '--random', '--random-fully']),
-  );
-  return {
-    used: [...snat, ...masquerade],
-    snat: snat.map((rule) => {
-      const names = pool(rule, own).map(eipOf);
-      return {
-        source: bare(rule.options.get('-s') ?? ''),
-        to: names.length === 1 ? (names[0] ?? '') : names,
-      };
-    }),
-    masquerade: masquerade.flatMap(({ options, line }) => {
-      const source = options.get('-s');
-      if (source !== undefined) return [bare(source)];
-      const behind = sourcesBehind(options.get('-o') ?? '', addresses);
+type Reading = Pick<HostReading, 'zones' | 'addresses' | 'networks' | 'defaultNic'>;
+
+/** Whether this rule translates sources as `nat` does: whatever of them goes out by the default route. */
+function isTranslation(rule: Rule, { networks, defaultNic }: Reading, own: readonly string[]): boolean {
+  const { options } = rule;
+  const out = options.get('-o');
+  // What leaves a Docker network is an app's, and no gateway's.
+  if ((out !== undefined && out !== defaultNic) || inDocker(options.get('-s'), networks)) return false;
+  return targetOf(rule) === 'SNAT'
+    ? saysOnly(rule, ['-s', '-o', '-j', '--to-source', '--random', '--random-fully']) &&
+        options.has('-s') &&
+        pool(rule, own).length > 0
+    : targetOf(rule) === 'MASQUERADE' && saysOnly(rule, ['-s', '-o', '-j', '--random', '--random-fully']);
+}
+
+/**
+ * Sources that leave by a chosen address, or by that of the NIC. The first rule that matches decides, so one whose sources an
+ * earlier one has already is not taken, unless both masquerade, or it was an SNAT of some of them: that comes first in an inventory too.
+ */
+function sources(rules: readonly Rule[], reading: Reading, eipOf: EipNames, notes: Notes) {
+  const own = reading.addresses.map(({ address }) => address);
+  const used: Rule[] = [];
+  const why = new Map<Rule, string>();
+  const snat: { source: string; to: string | readonly string[] }[] = [];
+  const masquerade: string[] = [];
+  const taken: { readonly source: string; readonly chosen: boolean }[] = [];
+  for (const rule of rules) {
+    if (rule.table !== 'nat' || rule.chain !== 'POSTROUTING' || !isTranslation(rule, reading, own)) continue;
+    const source = rule.options.get('-s') ?? '0.0.0.0/0';
+    const isMasquerade = targetOf(rule) === 'MASQUERADE';
+    const agrees = (one: (typeof taken)[number]): boolean =>
+      one.chosen ? one.source !== source && contains(source, one.source) : isMasquerade;
+    const earlier = taken.find((one) => overlaps(one.source, source) && !agrees(one));
+    if (earlier) {
+      why.set(rule, `an earlier rule translates ${bare(earlier.source)} already, otherwise`);
+      continue;
+    }
+    const names = isMasquerade ? [] : pool(rule, own).map(eipOf);
+    taken.push({ source, chosen: names.length > 0 });
+    used.push(rule);
+    if (names.length > 0)
+      snat.push({ source: bare(source), to: names.length === 1 ? (names[0] ?? '') : names });
+    else if (rule.options.has('-s')) masquerade.push(bare(source));
+    else {
+      const behind = sourcesBehind(rule.options.get('-o') ?? reading.defaultNic, reading.addresses);
       notes.add(
-        `-t nat ${line}`,
+        `-t nat ${rule.line}`,
         `it translates whatever is routed through this host, from any source; here only ${behind.join(', ')} is let out: add the other sources behind this host to nat.masquerade`,
       );
-      return behind;
-    }),
-  };
+      masquerade.push(...behind);
+    }
+  }
+  return { used, why, snat, masquerade };
 }
 
 const TO = /^(\d+\.\d+\.\d+\.\d+)(?::(\d+)(?:-(\d+))?)?$/;
 
-/** Services inside that are reached by an address of the host. */
-function services(rules: readonly Rule[], addresses: readonly HostAddress[], eipOf: EipNames) {
+/** Services inside that are reached by an address of the host. Of several rules for a port only the first is ever met. */
+function services(rules: readonly Rule[], addresses: readonly HostAddress[], eipOf: EipNames, notes: Notes) {
   const found: Omit<ImportedDnat, 'remark'>[] = [];
+  const why = new Map<Rule, string>();
+  const taken: { readonly address: string; readonly protocol: string; readonly ports: AddressRange }[] = [];
   const used = natRules(rules, 'PREROUTING', 'DNAT').filter((rule) => {
     const { options } = rule;
     if (!saysOnly(rule, ['-d', '-i', '-p', '--dport', '-j', '--to-destination'])) return false;
-    const [nicAddress] = addresses.filter(({ nic }) => nic === options.get('-i'));
-    const address = options.has('-d') ? bare(options.get('-d') ?? '') : (nicAddress?.address ?? '');
+    const ofNic = addresses.filter(({ nic }) => nic === options.get('-i')).map(({ address }) => address);
+    const address = options.has('-d') ? bare(options.get('-d') ?? '') : (ofNic[0] ?? '');
     const [protocol, dport] = [options.get('-p'), options.get('--dport') ?? ''];
     const [, to = '', low, high] = TO.exec(options.get('--to-destination') ?? '') ?? [];
     if (!addresses.some((each) => each.address === address)) return false;
+    // From one NIC to the address of another: an entry cannot say by which NIC somebody comes.
+    if (options.has('-i') && !ofNic.includes(address)) return false;
     if ((protocol !== 'tcp' && protocol !== 'udp') || !/^\d+(:\d+)?$/.test(dport) || to === '') return false;
     const port = dport.replace(':', '-');
     const toPort = low === undefined ? null : high === undefined ? low : `${low}-${high}`;
     // A range that leads to one port is nothing that a DNAT entry says.
     if (port.includes('-') && toPort !== null && !toPort.includes('-')) return false;
+    const [first = 0, last = first] = port.split('-').map(Number);
+    const ports = { first, last };
+    if (
+      taken.some(
+        (one) => one.address === address && one.protocol === protocol && rangesOverlap(one.ports, ports),
+      )
+    ) {
+      why.set(rule, `an earlier rule leads some of these ports elsewhere`);
+      return false;
+    }
+    taken.push({ address, protocol, ports });
+    if (options.has('-i'))
+      notes.add(
+        `-t nat ${rule.line}`,
+        `the entry holds for whoever asks ${address}, also by another NIC and from inside`,
+      );
     found.push({
       ...{ name: `${protocol}-${port}`, eip: eipOf(address), protocol, port, to },
       toPort: toPort === port ? null : toPort,
     });
     return true;
   });
-  return { used, dnat: found };
+  return { used, why, dnat: found };
 }
 
 /** A zone as the inventory owns it: as it is, but for what `nat` does from then on. */
@@ -150,12 +214,13 @@ function importZones(zones: readonly HostZone[], addresses: readonly HostAddress
 /** What a hand-made gateway does, as `nat`. */
 export function importNat(
   rules: readonly Rule[],
-  { zones, addresses }: { readonly zones: readonly HostZone[]; readonly addresses: readonly HostAddress[] },
+  reading: Reading,
   eipOf: EipNames,
   notes: Notes,
 ): Recognised<ImportedNat> {
-  const out = sources(rules, addresses, eipOf, notes);
-  const inward = services(rules, addresses, eipOf);
+  const { zones, addresses } = reading;
+  const out = sources(rules, reading, eipOf, notes);
+  const inward = services(rules, addresses, eipOf, notes);
   const zoned = importZones(zones, addresses, notes);
   const masquerade = [...new Set([...out.masquerade, ...zoned.sources])];
   const isEmpty =
@@ -163,5 +228,6 @@ export function importNat(
   return {
     found: isEmpty ? [] : [{ masquerade, snat: out.snat, dnat: inward.dnat, zones: zoned.zones }],
     used: [...out.used, ...inward.used],
+    why: new Map([...out.why, ...inward.why]),
   };
 }

@@ -22,17 +22,37 @@ export interface HostZone {
   readonly forwardPorts: readonly string[];
 }
 
+/** A port of the host that Docker leads to a container. */
+export interface HostPublished {
+  /** Empty or 0.0.0.0 = every address. */
+  readonly address: string;
+  readonly outer: string;
+  readonly inner: string;
+  readonly protocol: string;
+}
+
 export interface HostContainer {
   readonly name: string;
   readonly image: string;
   /** Network → the address that it was given; empty = Docker chose it. */
   readonly networks: Readonly<Record<string, string>>;
+  readonly published: readonly HostPublished[];
+  readonly restart: string;
+  /** Names of variables that the image does not set so. Their values may be secrets, and are not kept. */
+  readonly environment: readonly string[];
+  /** Null = what the image says. */
+  readonly command: readonly string[] | null;
 }
 
 export interface HostDockerNetwork {
   readonly name: string;
   readonly subnet: string;
+  /** Empty = not said. */
+  readonly gateway: string;
+  /** The name of its bridge, and whether somebody chose it. */
   readonly bridge: string;
+  readonly named: boolean;
+  readonly options: Readonly<Record<string, string>>;
 }
 
 /** What `READ_HOST` found on a host. */
@@ -81,8 +101,12 @@ ip -4 rule show 2>/dev/null | section policy-rules
 tc qdisc show 2>/dev/null | section qdiscs
 nft list tables 2>/dev/null | section nft-tables
 if [ -S /run/docker.sock ] && command -v curl >/dev/null; then
-  curl -s -m 20 --unix-socket /run/docker.sock http://docker/networks | section docker-networks
-  curl -s -m 20 --unix-socket /run/docker.sock 'http://docker/containers/json?all=true' | section docker-containers
+  docker() { curl -s -g -m 20 --unix-socket /run/docker.sock "http://docker$1"; }
+  docker /networks | section docker-networks
+  list=$(docker '/containers/json?all=true')
+  ids() { printf %s "$list" | grep -o "\"$1\":\"[0-9a-f:sh]*\"" | cut -d '"' -f 4 | sort -u; }
+  for id in $(ids Id); do docker "/containers/$id/json" | section docker-container; done
+  for id in $(ids ImageID); do docker "/images/$id/json" | section docker-image; done
 fi
 `;
 
@@ -172,26 +196,61 @@ function zonesOf(texts: readonly string[], defaultZone: string, nics: readonly s
   );
 }
 
-const containerOf = (container: Json): HostContainer => {
-  const settings = container['NetworkSettings'];
-  const networks = isObject(settings) && isObject(settings['Networks']) ? settings['Networks'] : {};
+const objectOf = (value: unknown): Json => (isObject(value) ? value : {});
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+
+/** Ports by `8080/tcp` (HostConfig.PortBindings of the Engine's API). */
+const publishedOf = (bindings: unknown): HostPublished[] =>
+  Object.entries(objectOf(bindings)).flatMap(([key, hosts]) => {
+    const [inner = '', protocol = ''] = key.split('/');
+    return listOf(hosts).map((host) => ({
+      ...{ inner, protocol },
+      address: textOf(host['HostIp']),
+      outer: textOf(host['HostPort']),
+    }));
+  });
+
+/** A container beside its image: what the image says already is not said again. */
+function containerOf(container: Json, images: readonly Json[]): HostContainer {
+  const [config, host] = [objectOf(container['Config']), objectOf(container['HostConfig'])];
+  const image = objectOf(images.find(({ Id: id }) => id === container['Image'])?.['Config']);
+  const networks = objectOf(objectOf(container['NetworkSettings'])['Networks']);
   const given = (network: unknown): string =>
-    isObject(network) && isObject(network['IPAMConfig']) ? textOf(network['IPAMConfig']['IPv4Address']) : '';
-  const [name] = Array.isArray(container['Names']) ? (container['Names'] as unknown[]) : [];
+    textOf(objectOf(objectOf(network)['IPAMConfig'])['IPv4Address']);
+  const command = textsOf(config['Cmd']);
   return {
-    name: textOf(name).replace(/^\//, ''),
-    image: textOf(container['Image']),
+    name: textOf(container['Name']).replace(/^\//, ''),
+    image: textOf(config['Image']),
     networks: Object.fromEntries(Object.entries(networks).map(([key, value]) => [key, given(value)])),
+    published: publishedOf(host['PortBindings']),
+    restart: textOf(objectOf(host['RestartPolicy'])['Name']) || 'no',
+    environment: textsOf(config['Env'])
+      .filter((entry) => !textsOf(image['Env']).includes(entry))
+      .map((entry) => entry.split('=')[0] ?? ''),
+    command: JSON.stringify(command) === JSON.stringify(textsOf(image['Cmd'])) ? null : command,
   };
-};
+}
+
+const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 function dockerNetworkOf(network: Json): HostDockerNetwork[] {
   if (network['Driver'] !== 'bridge') return [];
-  const { IPAM: ipam, Options: options } = network;
-  const [config] = isObject(ipam) ? listOf(ipam['Config']) : [];
-  const named = isObject(options) ? textOf(options['com.docker.network.bridge.name']) : '';
-  const bridge = named === '' ? `br-${textOf(network['Id']).slice(0, 12)}` : named;
-  return [{ name: textOf(network['Name']), subnet: textOf(config?.['Subnet']), bridge }];
+  const [config] = listOf(objectOf(network['IPAM'])['Config']);
+  const options = Object.entries(objectOf(network['Options'])).map(
+    ([key, value]) => [key, textOf(value)] as const,
+  );
+  const chosen = options.find(([key]) => key === BRIDGE_NAME)?.[1] ?? '';
+  return [
+    {
+      name: textOf(network['Name']),
+      subnet: textOf(config?.['Subnet']),
+      gateway: textOf(config?.['Gateway']),
+      bridge: chosen === '' ? `br-${textOf(network['Id']).slice(0, 12)}` : chosen,
+      named: chosen !== '',
+      options: Object.fromEntries(options.filter(([key]) => key !== BRIDGE_NAME)),
+    },
+  ];
 }
 
 /** What every host has: the three rules of the kernel. */
@@ -232,6 +291,9 @@ export function parseReading(stdout: string): HostReading {
     qdiscs: linesOf(one('qdiscs')).filter((line) => line.startsWith('qdisc ') && !PLAIN_QDISC.test(line)),
     nftTables: linesOf(one('nft-tables')).filter((line) => !KNOWN_TABLE.test(line)),
     networks: listOf(parsed(one('docker-networks'))).flatMap(dockerNetworkOf),
-    containers: listOf(parsed(one('docker-containers'))).map(containerOf),
+    containers: all('docker-container')
+      .map(parsed)
+      .filter(isObject)
+      .map((container) => containerOf(container, all('docker-image').map(parsed).filter(isObject))),
   };
 }

@@ -47,7 +47,10 @@ function headOf({ name, roles, notes }: ImportedHost): string {
 export function hostYaml(host: ImportedHost): string {
   const document = new Document(variablesOf(host), { aliasDuplicateObjects: false });
   const at = (...path: string[]): unknown => document.getIn(path, true);
-  ['nics', 'eips', 'egress'].forEach((key) => onOneLine(at(key), 1));
+  ['nics', 'eips'].forEach((key) => onOneLine(at(key), 1));
+  host.egress.forEach(({ scheme }, index) =>
+    onOneLine(document.getIn(['egress', index], true), scheme === 'bridge' ? 0 : 1),
+  );
   onOneLine(at('firewall', 'zones'), 1);
   onOneLine(at('nat', 'masquerade'), 0);
   ['snat', 'dnat'].forEach((key) => onOneLine(at('nat', key), 1));

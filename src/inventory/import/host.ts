@@ -1,5 +1,7 @@
 import type { Host } from '../../model/host.ts';
 import { namer } from './gateway-names.ts';
+import { importContainers } from './host-containers.ts';
+import type { ImportedDocker } from './host-containers.ts';
 import { importBridges } from './host-egress.ts';
 import type { ImportedBridge } from './host-egress.ts';
 import { tellLeftovers } from './host-leftovers.ts';
@@ -29,7 +31,7 @@ export interface ImportedHost {
   /** Null = the inventory says all of them already. What it says is kept; a person fills in the public addresses of the others. */
   readonly eips: Readonly<Record<string, unknown>> | null;
   readonly nat: ImportedNat | null;
-  readonly egress: readonly ImportedBridge[];
+  readonly egress: readonly (ImportedBridge | ImportedDocker)[];
   readonly listeners: readonly ImportedListener[];
   /** Rules that these entries stand for, as `adopt.iptables` names them. */
   readonly adopted: readonly string[];
@@ -87,16 +89,23 @@ export function importHost(reading: HostReading, host: Host): ImportedHost {
   let left = rules.filter((rule) => !listeners.used.includes(rule));
   const egress = importBridges(left, addresses, dockerBridges, found);
   left = left.filter((rule) => !egress.used.includes(rule));
+  const docker = importContainers(left, reading, found);
+  left = left.filter((rule) => !docker.used.includes(rule));
   const nat = importNat(left, reading, nameOf, found);
   left = left.filter((rule) => !nat.used.includes(rule));
   // An app host says which EIP stands for a NIC.
-  egress.found.forEach(({ nic }) => {
+  const entries = [...egress.found, ...docker.found];
+  entries.forEach(({ nic }) => {
     const primary = addresses.find((each) => each.nic === nic);
     if (primary) nameOf(primary.address);
   });
-  tellLeftovers(reading, left, ownChains, found);
+  const declared = docker.found.flatMap(({ containers }) => containers.map(({ name }) => name));
+  const others = reading.containers.filter(({ name }) => !declared.includes(name));
+  tellLeftovers({ ...reading, containers: others }, left, ownChains, nat.why ?? new Map(), found);
 
-  const used = rules.filter((rule) => [listeners, egress, nat].some((each) => each.used.includes(rule)));
+  const used = rules.filter((rule) =>
+    [listeners, egress, docker, nat].some((each) => each.used.includes(rule)),
+  );
   const saved = readRuleText(reading.saved).rules.map(({ table, line }) => `${table} ${line}`);
   const lost = used.filter(({ table, line }) => !saved.includes(`${table} ${line}`)).length;
   if (lost > 0)
@@ -111,7 +120,7 @@ export function importHost(reading: HostReading, host: Host): ImportedHost {
     name: host.name,
     roles: [
       ...(nat.found.length > 0 ? (['nat-gateway'] as const) : []),
-      ...(egress.found.length > 0 ? (['app-host'] as const) : []),
+      ...(entries.length > 0 ? (['app-host'] as const) : []),
       ...(listeners.found.length > 0 ? (['load-balancer'] as const) : []),
     ],
     nics: isObject(host.vars['nics']) ? null : nicsOf(addresses),
@@ -125,7 +134,7 @@ export function importHost(reading: HostReading, host: Host): ImportedHost {
             ),
           },
     nat: nat.found[0] ?? null,
-    egress: egress.found,
+    egress: entries,
     listeners: listeners.found,
     adopted: used.map(({ table, line }) => `-t ${table} ${line}`),
     notes: found.list,

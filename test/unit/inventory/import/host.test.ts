@@ -26,7 +26,7 @@ const ADDRESSES = [
 /** A host with these rules in nat, whose files have them too. */
 const withRules = (...rules: string[]): HostReading => {
   const text = `*nat\n${rules.join('\n')}\nCOMMIT\n`;
-  return { ...EMPTY, addresses: ADDRESSES, rules: text, saved: text, forwarding: true };
+  return { ...EMPTY, addresses: ADDRESSES, defaultNic: 'eth0', rules: text, saved: text, forwarding: true };
 };
 const notesOf = async (...rules: string[]): Promise<readonly string[]> =>
   (await importOf(withRules(...rules))).notes;
@@ -104,6 +104,9 @@ describe('hosts as the articles set them up', () => {
       zones: { public: { interfaces: ['eth0'], services: ['ssh', 'dhcpv6-client'], ports: [] } },
     });
     expect(host.notes).toEqual([
+      expect.stringMatching(
+        /^-t nat -A PREROUTING -i eth0 .*: the entry holds for whoever asks 172\.31\.0\.2, also by another NIC/,
+      ),
       expect.stringMatching(/^zone public has masquerade: .* only 172\.31\.0\.0\/24 is let out/),
       expect.stringMatching(
         /^-t nat -A PREROUTING -d 172\.31\.0\.2\/32 -p icmp -j DNAT .*: no entry says this/,
@@ -130,7 +133,14 @@ describe('rules as iptables 1.8.11 prints them (Debian 13)', () => {
       kind: '',
     }));
     const rules = printed('gateway-and-strangers');
-    const host = await importOf({ ...EMPTY, addresses, rules, saved: rules, forwarding: true });
+    const host = await importOf({
+      ...EMPTY,
+      addresses,
+      defaultNic: 'eth0',
+      rules,
+      saved: rules,
+      forwarding: true,
+    });
     expect(host.roles).toEqual(['nat-gateway', 'load-balancer']);
     expect(host.nat).toMatchObject({
       masquerade: ['172.31.0.0/24'],
@@ -148,7 +158,7 @@ describe('rules as iptables 1.8.11 prints them (Debian 13)', () => {
       expect.objectContaining({ name: 'tcp-80', algorithm: 'random', snat: false }),
     ]);
     expect(host.adopted.filter((line) => /DOCKER|docker0|PROVISION|f2b/.test(line))).toEqual([]);
-    expect(host.notes).toEqual([
+    expect(host.notes.filter((note) => !note.includes('also by another NIC'))).toEqual([
       expect.stringMatching(
         /^-t nat -A POSTROUTING -o eth0 .* -j MASQUERADE: it translates whatever is routed/,
       ),
@@ -189,6 +199,16 @@ describe('what is said of a balancer', () => {
     const host = await importOf(withRules(rule));
     expect([host.listeners, host.adopted]).toEqual([[], []]);
     expect(host.notes).toEqual([expect.stringContaining(`-t nat ${rule}: no entry says this`)]);
+  });
+
+  it.each([
+    ['of another protocol', '-p udp -m udp --dport 80'],
+    ['of all ports', '-p tcp'],
+  ])('an SNAT %s towards a backend is not the way back of the listener', async (_name, match) => {
+    const back = `-A POSTROUTING -d 10.0.1.10/32 ${match} -j SNAT --to-source 10.0.1.2`;
+    const host = await importOf(withRules(to('', '10.0.1.10:80'), back));
+    expect(host.adopted).toEqual([`-t nat ${to('', '10.0.1.10:80')}`]);
+    expect(host.notes).toEqual([expect.stringContaining(`-t nat ${back}: no entry says this`)]);
   });
 
   it('one backend whose clients are hidden is a service; without that it is a DNAT entry', async () => {
@@ -241,6 +261,67 @@ describe('what no entry says stays, and is told with its text', () => {
     ]);
     expect(host.notes).toEqual([
       expect.stringMatching(/^-t nat -A POSTROUTING .* -j ACCEPT: an exception from the rules after it/),
+    ]);
+  });
+
+  it.each([
+    ['-A POSTROUTING -s 10.9.0.0/24 -o tun0 -j MASQUERADE', 'another way out than the default route'],
+    ['-A POSTROUTING -s 10.9.0.0/24 -o eth1 -j SNAT --to-source 10.0.1.2', 'the same'],
+    [
+      '-A PREROUTING -d 10.0.0.2/32 -i eth1 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.9.0.1',
+      'another NIC',
+    ],
+  ])('%s: %s', async (rule) => {
+    const host = await importOf(withRules(rule));
+    expect([host.adopted, host.notes]).toEqual([
+      [],
+      [expect.stringContaining(`-t nat ${rule}: no entry says this`)],
+    ]);
+  });
+
+  it.each([
+    [
+      'a masquerade before an SNAT of the same sources',
+      [
+        '-A POSTROUTING -s 10.9.0.0/24 -j MASQUERADE',
+        '-A POSTROUTING -s 10.9.0.5/32 -j SNAT --to-source 10.0.0.2',
+      ],
+    ],
+    [
+      'a masquerade of everything first',
+      ['-A POSTROUTING -o eth0 -j MASQUERADE', '-A POSTROUTING -s 10.9.0.0/24 -j SNAT --to-source 10.0.0.2'],
+    ],
+    [
+      'a masquerade of some, then an SNAT of all',
+      [
+        '-A POSTROUTING -s 10.9.0.5/32 -j MASQUERADE',
+        '-A POSTROUTING -s 10.9.0.0/24 -j SNAT --to-source 10.0.0.2',
+      ],
+    ],
+    [
+      'two for one port',
+      [
+        '-A PREROUTING -d 10.0.0.2/32 -p tcp -m tcp --dport 80:90 -j DNAT --to-destination 10.9.0.1',
+        '-A PREROUTING -i eth0 -p tcp -m tcp --dport 85 -j DNAT --to-destination 10.9.0.2',
+      ],
+    ],
+  ])('the first that matches decides: %s', async (_name, [first = '', second = '']) => {
+    const host = await importOf(withRules(first, second));
+    expect(host.adopted).toEqual([`-t nat ${first}`]);
+    expect(host.notes).toContainEqual(expect.stringContaining(`-t nat ${second}: an earlier rule `));
+  });
+
+  it('an SNAT of some before a masquerade of all is both, as an inventory has it', async () => {
+    const { nat, notes } = await importOf(
+      withRules(
+        '-A POSTROUTING -s 10.9.0.5/32 -j SNAT --to-source 10.0.0.2',
+        '-A POSTROUTING -s 10.9.0.0/24 -j MASQUERADE',
+      ),
+    );
+    expect([nat?.snat, nat?.masquerade, notes]).toEqual([
+      [{ source: '10.9.0.5', to: 'eth0' }],
+      ['10.9.0.0/24'],
+      [],
     ]);
   });
 
