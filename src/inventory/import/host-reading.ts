@@ -104,7 +104,7 @@ if [ -S /run/docker.sock ] && command -v curl >/dev/null; then
   docker() { curl -s -g -m 20 --unix-socket /run/docker.sock "http://docker$1"; }
   docker /networks | section docker-networks
   list=$(docker '/containers/json?all=true')
-  ids() { printf %s "$list" | grep -o "\"$1\":\"[0-9a-f:sh]*\"" | cut -d '"' -f 4 | sort -u; }
+  ids() { printf %s "$list" | grep -o '"'$1'":"[0-9a-f:sh]*"' | cut -d '"' -f 4 | sort -u; }
   for id in $(ids Id); do docker "/containers/$id/json" | section docker-container; done
   for id in $(ids ImageID); do docker "/images/$id/json" | section docker-image; done
 fi

@@ -45,7 +45,8 @@ function headOf({ name, roles, notes }: ImportedHost): string {
 
 /** The host as YAML: a file of host_vars. */
 export function hostYaml(host: ImportedHost): string {
-  const document = new Document(variablesOf(host), { aliasDuplicateObjects: false });
+  // Words of YAML 1.1 (`no`, `8090:8090`) are quoted: inventories are read so, as Ansible reads them.
+  const document = new Document(variablesOf(host), { aliasDuplicateObjects: false, version: '1.1' });
   const at = (...path: string[]): unknown => document.getIn(path, true);
   ['nics', 'eips'].forEach((key) => onOneLine(at(key), 1));
   host.egress.forEach(({ scheme }, index) =>

@@ -90,6 +90,46 @@ describe('hosts as the articles set them up', () => {
     );
   });
 
+  it('containers of fixed addresses; what an entry cannot say of them, and no value of an environment', async () => {
+    const host = await importOf(captured('debian-12-seed-003-docker'));
+    const network = { name: 'eip_bridge', subnet: '172.19.0.0/16', bridge: 'eip_bridge' };
+    const plain = { image: 'eip:latest', restart: 'no', publish: ['8090:8080'] };
+    expect([host.roles, host.adopted.length]).toEqual([['app-host'], 3]);
+    expect(host.egress).toEqual([
+      {
+        name: 'first',
+        nic: 'eth0',
+        scheme: 'docker',
+        network,
+        containers: [{ ...plain, name: 'first', ip: '172.19.0.100' }],
+      },
+      {
+        ...{ name: 'third', nic: 'eth1', scheme: 'docker', network },
+        containers: [
+          {
+            ...{ name: 'third', image: 'eip:latest', ip: '172.19.0.103', restart: 'always', publish: [] },
+            environment: { TOKEN: 'FILL-IN' },
+            command: ['/usr/bin/perl', '-e', 'sleep 999'],
+          },
+          { ...plain, name: 'second', ip: '172.19.0.101' },
+        ],
+      },
+    ]);
+    expect(host.notes).toEqual([
+      expect.stringMatching(
+        /^container third, port 5353:53\/udp on 0\.0\.0\.0: an entry publishes on 172\.31\.0\.14 alone/,
+      ),
+      expect.stringMatching(/^container third, TOKEN: its value is not read/),
+      expect.stringMatching(
+        /^container typo .*: cannot start: 172\.18\.0\.101 is not in 172\.19\.0\.0\/16 of eip_bridge$/,
+      ),
+      'No rule of adopt is saved: a reboot loses them today.',
+    ]);
+    const yaml = hostYaml(host);
+    expect(yaml).not.toContain('hunter2');
+    expect(parse(yaml, { version: '1.1' })).toMatchObject({ egress: host.egress });
+  });
+
   it('the masquerade of a zone, beside Docker, whose own rules are never told', async () => {
     const inventory =
       'all: { hosts: { gw1: { ansible_host: 192.0.2.1, nics: { eth0: { address: 172.31.0.2/24 } }, eips: { office: { public: 203.0.113.10, private: 172.31.0.2 } } } } }\n';
