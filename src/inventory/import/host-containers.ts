@@ -1,7 +1,8 @@
 import { isIPv4 } from 'node:net';
 import { blockRange, contains, formatAddress, parseCidr } from '../../model/ipv4.ts';
 import type { Recognised } from './host-listeners.ts';
-import type { HostAddress, HostContainer, HostDockerNetwork, HostPublished } from './host-reading.ts';
+import type { HostContainer, HostDockerNetwork, HostPublished } from './host-docker.ts';
+import type { HostAddress } from './host-reading.ts';
 import type { Notes } from './import-notes.ts';
 import { FILL_IN } from './import-yaml.ts';
 import { bare, natRules, saysOnly } from './iptables-text.ts';

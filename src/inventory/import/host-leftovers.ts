@@ -1,7 +1,8 @@
 import { isIPv4 } from 'node:net';
 import { contains, parseCidr } from '../../model/ipv4.ts';
 import { inDocker } from './host-nat.ts';
-import type { HostContainer, HostDockerNetwork, HostReading } from './host-reading.ts';
+import type { HostContainer, HostDockerNetwork } from './host-docker.ts';
+import type { HostReading } from './host-reading.ts';
 import type { Notes } from './import-notes.ts';
 import { targetOf } from './iptables-text.ts';
 import type { Rule } from './iptables-text.ts';

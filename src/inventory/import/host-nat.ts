@@ -10,7 +10,8 @@ import {
 } from '../../model/ipv4.ts';
 import type { AddressRange } from '../../model/ipv4.ts';
 import type { Recognised } from './host-listeners.ts';
-import type { HostAddress, HostDockerNetwork, HostReading, HostZone } from './host-reading.ts';
+import type { HostDockerNetwork } from './host-docker.ts';
+import type { HostAddress, HostReading, HostZone } from './host-reading.ts';
 import type { ImportedDnat } from './imported-gateway.ts';
 import type { Notes } from './import-notes.ts';
 import { bare, natRules, saysOnly, targetOf } from './iptables-text.ts';
