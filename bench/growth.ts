@@ -2,11 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { writeSshSetup } from '../test/fakehost/ssh-setup.ts';
+import { plot } from './plot.ts';
+import type { Line } from './plot.ts';
 import { soundHost } from './sound-host.ts';
 import { median, timed } from './timed.ts';
 import type { Timing } from './timed.ts';
 
-// How time and memory of the controller grow: `npm run bench:growth`. No lab, no root. Prints Markdown.
+// How time and memory of the controller grow: `npm run bench:growth`. No lab, no root. Prints Markdown, and
+// draws docs/pictures/growth.svg when asked to: `npm run bench:growth -- --plot`.
 
 const ROUNDS = 3;
 const CLI = path.resolve('dist/cli/main.js');
@@ -51,55 +54,96 @@ async function medians(once: () => Promise<Row>): Promise<Row> {
   return { seconds: of('seconds'), cpu: of('cpu'), rssMb: of('rssMb') };
 }
 
+/** What is drawn: seconds and memory by size. */
+const seconds: Line[] = [];
+const memory: Line[] = [];
+function draw(name: string, rows: readonly (readonly [number, Row])[]): void {
+  seconds.push({ name, points: rows.map(([size, row]) => [size, row.seconds]) });
+  memory.push({ name, points: rows.map(([size, row]) => [size, row.rssMb]) });
+}
+
 const print = (...cells: (string | number)[]): void =>
   void process.stdout.write(`| ${cells.join(' | ')} |\n`);
 
 async function hosts(): Promise<void> {
   print('Hosts', 'Seconds', 'Milliseconds a host', 'CPU, s', 'CPU ms a host', 'Peak RSS, MB');
   print('---', '---', '---', '---', '---', '---');
+  const rows: [number, Row][] = [];
   for (const count of [1, 10, 100, 500]) {
     const inventory = crowd(count);
     const before = server.connections;
-    const { seconds, cpu, rssMb } = await medians(() => run(commands, inventory));
+    const row = await medians(() => run(commands, inventory));
     if (server.connections - before !== count * ROUNDS) throw new Error('not one connection a host');
     const each = (value: number): string => ((value * 1000) / count).toFixed(1);
-    print(count, seconds.toFixed(2), each(seconds), cpu.toFixed(2), each(cpu), rssMb.toFixed(0));
+    print(
+      count,
+      row.seconds.toFixed(2),
+      each(row.seconds),
+      row.cpu.toFixed(2),
+      each(row.cpu),
+      row.rssMb.toFixed(0),
+    );
+    rows.push([count, row]);
   }
+  draw('hosts', rows);
 }
 
-/** Loads, checks and compiles a gateway with so many DNAT entries; nothing is contacted. */
-async function entries(): Promise<void> {
-  print('DNAT entries', 'Seconds', 'CPU, s', 'Peak RSS, MB');
+/** Loads, checks and compiles a host whose size is so many of something; nothing is contacted. */
+async function compiled(
+  name: string,
+  playbook: string,
+  sizes: readonly number[],
+  inventoryOf: (count: number) => unknown,
+): Promise<void> {
+  print(name, 'Seconds', 'CPU, s', 'Peak RSS, MB');
   print('---', '---', '---', '---');
-  for (const count of [1, 500, 1000, 5000]) {
+  const rows: [number, Row][] = [];
+  for (const count of sizes) {
+    const inventory = write('compiled.yml', inventoryOf(count));
+    const row = await medians(() => run(path.resolve(playbook), inventory, '--syntax-check'));
+    print(count, row.seconds.toFixed(2), row.cpu.toFixed(2), row.rssMb.toFixed(0));
+    rows.push([count, row]);
+  }
+  draw(name, rows);
+}
+
+const vpc = { networks: { 'vpc-a': { cidr: '172.31.0.0/16', gateway: '172.31.0.1' } } };
+const machine = {
+  ansible_host: '172.31.0.2',
+  nics: { eth0: { network: 'vpc-a', address: '172.31.0.2/16' } },
+  eips: { office: { public: '203.0.113.10', private: '172.31.0.2' } },
+};
+
+const entries = (): Promise<void> =>
+  compiled('DNAT entries', 'playbooks/gateway.ts', [1, 500, 1000, 5000], (count) => {
     const dnat = Array.from({ length: count }, (_none, index) => ({
       ...{ name: `e${index}`, eip: 'office', port: 10_000 + index, protocol: 'tcp+udp' },
       ...{ to: '172.31.0.21', to_port: 80 },
     }));
-    const gw1 = {
-      ansible_host: '172.31.0.2',
-      nics: { eth0: { network: 'vpc-a', address: '172.31.0.2/24' } },
-      eips: { office: { public: '203.0.113.10', private: '172.31.0.2' } },
-      nat: { engine: 'nftables', masquerade: ['172.31.0.16/28'], dnat },
-    };
-    const vars = { networks: { 'vpc-a': { cidr: '172.31.0.0/24', gateway: '172.31.0.1' } } };
-    const inventory = write('entries.yml', {
-      all: { vars, children: { 'nat-gateway': { hosts: { gw1 } } } },
-    });
-    const playbook = path.resolve('playbooks/gateway.ts');
-    const { seconds, cpu, rssMb } = await medians(() => run(playbook, inventory, '--syntax-check'));
-    print(count, seconds.toFixed(2), cpu.toFixed(2), rssMb.toFixed(0));
-  }
-}
+    const gw1 = { ...machine, nat: { engine: 'nftables', masquerade: ['172.31.0.16/28'], dnat } };
+    return { all: { vars: vpc, children: { 'nat-gateway': { hosts: { gw1 } } } } };
+  });
+
+const backends = (): Promise<void> =>
+  compiled('Backends', 'playbooks/load-balancer.ts', [1, 100, 1000], (count) => {
+    const servers = Array.from({ length: count }, (_none, index) => ({
+      address: `172.31.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`,
+      port: 8080,
+    }));
+    const listener = { name: 'web', address: '172.31.0.2', port: 80, backends: servers };
+    const lb1 = { ...machine, load_balancer: { engine: 'nftables' }, listeners: [listener] };
+    return { all: { vars: vpc, children: { 'load-balancer': { hosts: { lb1 } } } } };
+  });
 
 /** From the start of the process to the first connection, with one host of many chosen by -l. */
 async function oneOfMany(): Promise<void> {
   print('Hosts in the inventory', 'Seconds to the first connection', 'Seconds', 'Peak RSS, MB');
   print('---', '---', '---', '---');
+  const rows: [number, Row][] = [];
   for (const count of [10, 1000, 10_000]) {
     const inventory = crowd(count);
     const firsts: number[] = [];
-    const { seconds, rssMb } = await medians(async () => {
+    const row = await medians(async () => {
       const [started, before] = [performance.now(), server.connections];
       const watch = setInterval(() => {
         if (server.connections === before) return;
@@ -108,15 +152,22 @@ async function oneOfMany(): Promise<void> {
       }, 2);
       return run(commands, inventory, '-l', 'h7');
     });
-    print(count, median(firsts).toFixed(2), seconds.toFixed(2), rssMb.toFixed(0));
+    print(count, median(firsts).toFixed(2), row.seconds.toFixed(2), row.rssMb.toFixed(0));
+    rows.push([count, row]);
   }
+  draw('one host of', rows);
 }
 
 try {
-  for (const part of [hosts, entries, oneOfMany]) {
+  for (const part of [hosts, entries, backends, oneOfMany]) {
     await part();
     process.stdout.write(`\n`);
   }
+  const panels = [
+    { title: 'Time', unit: 'seconds', lines: seconds },
+    { title: 'Memory', unit: 'MB', lines: memory },
+  ];
+  if (process.argv.includes('--plot')) writeFileSync('docs/pictures/growth.svg', plot(panels));
   const load = os.loadavg().map((value) => value.toFixed(1));
   process.stdout.write(`Load average at the end: ${load.join(' ')}. Node ${process.version}.\n`);
 } finally {

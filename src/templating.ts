@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import Handlebars from 'handlebars';
+import { COMPILED, OPTIONS } from './compiled-templates.ts';
 import { codeFrame } from './model/code-frame.ts';
 import { isProvisionError, ProvisionError } from './model/error.ts';
 import { Secret, secretOf, secretsIn } from './model/secret.ts';
@@ -77,7 +78,9 @@ export function templates(directories: readonly string[]): Render {
     const file = found?.file ?? lookup(id);
     try {
       if (!found) {
-        const render = engine.compile(readFileSync(file, 'utf8'), { strict: true, noEscape: true });
+        const text = readFileSync(file, 'utf8');
+        const ready = COMPILED.get(text);
+        const render = ready === undefined ? engine.compile(text, OPTIONS) : engine.template(ready);
         found = { file, render };
         compiled.set(id, found);
       }

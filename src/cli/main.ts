@@ -1,22 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { maskStreams } from '../reporters/masked.ts';
-import { runProgram } from './program.ts';
+import { fileURLToPath } from 'node:url';
+import { loadCompiled } from './compiled-code.ts';
+import type * as program from './start.ts';
 
-// Nothing but commander is loaded before a command is known: `--version` and `--help` answer at once.
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-maskStreams([process.stdout, process.stderr]);
-// `provision … | head`: a reader that goes away early must not end a run that is changing hosts, nor look like a defect.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-// Node would print the error as it is, past our streams.
-process.on('uncaughtException', (error: unknown) => {
-  void import('./fail.ts').then(({ fail }) => fail(error)).then((code) => process.exit(code));
-});
-
-await runProgram(version, process.argv.slice(2));
+// All of provision is one file, beside which V8 keeps what it compiled of it: that is most of what a small run costs here.
+const file = fileURLToPath(new URL('provision.cjs', import.meta.url));
+const { exports, keep } = loadCompiled<typeof program>(file);
+if (await exports.start(process.argv.slice(2))) keep();

@@ -74,13 +74,24 @@ export function program(version: string): Command {
 
 const USAGE_ERROR = 5;
 
+/** These read a playbook and ask hosts, unless they were told only to look. */
+const askedHosts = (command: Command): boolean => {
+  const { forks, listHosts, listTasks, listTags, syntaxCheck } = command.opts<Record<string, unknown>>();
+  const isRun = forks !== undefined && command.registeredArguments[0]?.name() === 'playbook';
+  return isRun && ![listHosts, listTasks, listTags, syntaxCheck].includes(true);
+};
+
 /**
  * Runs what was typed and sets the exit code. `provision` alone is a slip, not a wish: help on stderr and exit 5, so
- * that a pipeline that lost its arguments does not pass.
+ * that a pipeline that lost its arguments does not pass. True when a playbook was run on hosts, to its end.
  */
-export async function runProgram(version: string, words: readonly string[]): Promise<void> {
+export async function runProgram(version: string, words: readonly string[]): Promise<boolean> {
+  let ran = false;
   try {
     const root = program(version);
+    root.hook('postAction', (_root, command) => {
+      ran = askedHosts(command);
+    });
     if (words.length === 0) root.help({ error: true });
     if (words[0] !== undefined) refuseCommandWord(root, words[0], true);
     await root.parseAsync([...words], { from: 'user' });
@@ -91,4 +102,5 @@ export async function runProgram(version: string, words: readonly string[]): Pro
       process.exitCode = await fail(error);
     }
   }
+  return ran;
 }

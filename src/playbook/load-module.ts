@@ -1,28 +1,10 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import { codeFrame } from '../model/code-frame.ts';
 import { ProvisionError } from '../model/error.ts';
-
-/**
- * A cache that only its owner can write: jiti runs what it finds there, and its own default is a directory in /tmp
- * that anybody may have made.
- */
-function cacheDirectory(): string | false {
-  const base = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache');
-  const directory = path.join(base, 'provision', 'playbooks');
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const found = lstatSync(directory);
-    if (!found.isDirectory() || found.uid !== process.getuid?.()) return false;
-    if ((found.mode & 0o077) !== 0) chmodSync(directory, 0o700);
-    return directory;
-  } catch {
-    return false;
-  }
-}
+import { cacheDirectory } from './cache-directory.ts';
 
 interface SyntaxFailure {
   readonly message?: string;
@@ -58,7 +40,8 @@ export async function loadModule(
   api: Readonly<Record<string, unknown>> = {},
 ): Promise<Record<string, unknown>> {
   const jiti = createJiti(import.meta.url, {
-    fsCache: cacheDirectory(),
+    // jiti runs what it finds there, and its own default is a directory in /tmp that anybody may have made.
+    fsCache: cacheDirectory('playbooks'),
     moduleCache: false,
     interopDefault: false,
     sourceMaps: true,
