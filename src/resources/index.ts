@@ -23,6 +23,7 @@ export { FIRST_OF_OURS } from './routing-plan.ts';
 export type { PolicyRoutingProps, RoutedNic } from './routing-plan.ts';
 export { rules } from './rules.ts';
 export type { RulesProps } from './rules.ts';
+export { reloadUnits } from './reload-units.ts';
 export { service } from './service.ts';
 export { shaping, SHAPING_SCRIPT, SHAPING_UNIT } from './shaping.ts';
 export { sysctl, sysctlFile } from './sysctl.ts';

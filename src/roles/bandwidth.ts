@@ -1,6 +1,6 @@
 import { addressOf } from '../model/ipv4.ts';
 import type { RoleContext } from '../model/playbook.ts';
-import type { Handler, Resource } from '../model/resource.ts';
+import type { Resource } from '../model/resource.ts';
 import {
   burstOf,
   DEVICES,
@@ -10,6 +10,7 @@ import {
   QUANTUM,
   rateWord,
   REDIRECT_PRIORITY,
+  reloadUnits,
   shaping,
   SHAPING_SCRIPT,
   SHAPING_UNIT,
@@ -103,8 +104,6 @@ function templateData({ classes, nics, exempt }: ShapingPlan): Record<string, un
     })),
   };
 }
-
-const reloadUnits: Handler = { id: 'systemd reload', script: 'systemctl daemon-reload' };
 
 /** Shared bandwidth and peaks of a host: what shapes them now, and the unit that builds it at boot. */
 export function bandwidthResources(vars: HostVariables, { template }: RoleContext): Resource[] {

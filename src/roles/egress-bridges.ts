@@ -1,11 +1,10 @@
 import type { RoleContext } from '../model/playbook.ts';
-import type { Handler, Resource } from '../model/resource.ts';
-import { bridges, BRIDGES_SCRIPT, file, service, toBaseline } from '../resources/index.ts';
+import type { Resource } from '../model/resource.ts';
+import { bridges, BRIDGES_SCRIPT, file, reloadUnits, service, toBaseline } from '../resources/index.ts';
 import type { Bridge } from '../resources/index.ts';
 import type { HostVariables } from './variables/index.ts';
 
 const UNIT = 'provision-bridges.service';
-const reloadUnits: Handler = { id: 'systemctl daemon-reload', script: 'systemctl daemon-reload' };
 
 const bridgesOf = ({ egress = [] }: HostVariables): Bridge[] =>
   egress.flatMap(({ scheme, bridge, address }) =>

@@ -11,6 +11,7 @@ import {
   file,
   onlyWhere,
   packageInstalled,
+  reloadUnits,
   service,
   sysctl,
   toBaseline,
@@ -29,7 +30,7 @@ import { kernelParameters, parametersTakenBack } from './forwarding.ts';
 import { nicAddresses } from './nic-addresses.ts';
 import { hasAnotherRole } from './other-roles.ts';
 import { roleVariables } from './role-variables.ts';
-import { reloadUnits, rulesAtBoot } from './rules-at-boot.ts';
+import { rulesAtBoot } from './rules-at-boot.ts';
 import type { HostVariables } from './variables/index.ts';
 
 /** Names the set of rules. */

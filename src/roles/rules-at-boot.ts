@@ -1,11 +1,8 @@
 import type { RoleContext } from '../model/playbook.ts';
-import type { Handler, Resource } from '../model/resource.ts';
-import { file, onlyWhere, packageInstalled, rules, service } from '../resources/index.ts';
+import type { Resource } from '../model/resource.ts';
+import { file, onlyWhere, packageInstalled, reloadUnits, rules, service } from '../resources/index.ts';
 import type { RulesProps } from '../resources/index.ts';
 import { loaderFile, PREFERS_NFTABLES } from '../resources/rules-shell.ts';
-
-/** Run once after all steps, where a unit file changed. */
-export const reloadUnits: Handler = { id: 'systemctl daemon-reload', script: 'systemctl daemon-reload' };
 
 export interface RulesAtBoot extends RulesProps {
   /** What the unit says it is, in systemd's list. */

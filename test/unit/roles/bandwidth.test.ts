@@ -102,7 +102,7 @@ describe('shared bandwidth, declared', () => {
     expect(unit?.text?.after).toMatch(/^After=systemd-networkd.service .*network.target$/m);
     expect(unit?.text?.after).toContain('ExecStart=/bin/sh /etc/provision/shape.sh');
     expect(unit?.text?.after).not.toContain('ExecStop');
-    expect(unit?.apply.handlers?.map(({ script }) => script)).toEqual(['systemctl daemon-reload']);
+    expect(unit?.apply.handlers?.map(({ id }) => id)).toEqual(['systemctl daemon-reload']);
   });
 
   it('the script names every device, class and filter of both ways', () => {
