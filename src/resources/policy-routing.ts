@@ -22,7 +22,7 @@ interface Placed {
   readonly wanted: LiveRouting;
   /** Drop-ins by their path, with their NIC and whole text. */
   readonly dropIns: ReadonlyMap<string, { readonly nic: string; readonly text: string }>;
-  /** For NICs that networkd does not configure; null = there are none. */
+  /** For NICs that networkd does not configure, or not well enough; null = there are none. */
   readonly script: string | null;
 }
 
@@ -35,18 +35,25 @@ function uidOf(user: string, found: RoutingReading | null): string {
   });
 }
 
+/**
+ * networkd before 248 does not know its own rules again that have `uidrange` or `suppress_prefixlength`: adding them once more fails
+ * ("Could not add rule: File exists"), and the NIC is left without its routes, the default one too. Seen with 247 of Debian
+ * 11, not with 252 and 257; what others add it leaves alone.
+ */
+const KEEPS_RULES = 248;
+
 function place(props: PolicyRoutingProps, { stdout }: ProbeOutput): Placed {
   const { nics } = props;
   const found = parseWholeRouting(stdout, props);
   const rules = wantedRules(props, (user) => uidOf(user, found));
+  const keeps = (found?.systemd ?? KEEPS_RULES) >= KEEPS_RULES;
   const byNetworkd = nics.flatMap((nic) => {
     const manager = found ? found.managers.get(nic.name) : undefined;
     if (found === null) return [{ nic, network: `10-${nic.name}.network` }];
-    return manager?.by === 'systemd-networkd' ? [{ nic, network: manager.network }] : [];
+    return manager?.by === 'systemd-networkd' && keeps ? [{ nic, network: manager.network }] : [];
   });
-  const others = nics.filter(({ name }) =>
-    ['ifupdown', 'unknown'].includes(found?.managers.get(name)?.by ?? ''),
-  );
+  const by = ['ifupdown', 'unknown', ...(keeps ? [] : ['systemd-networkd'])];
+  const others = nics.filter(({ name }) => by.includes(found?.managers.get(name)?.by ?? ''));
   return {
     props,
     found,

@@ -26,6 +26,8 @@ export interface RoutingReading {
   readonly unit: string | null;
   readonly enabled: boolean;
   readonly following: boolean;
+  /** Version of systemd; null = it does not say. */
+  readonly systemd: number | null;
   /** By NIC; null = the host has no such NIC. */
   readonly managers: ReadonlyMap<string, NicManager | null>;
 }
@@ -40,6 +42,10 @@ export const readWholeRouting = ({ nics, users }: PolicyRoutingProps): string =>
     `ip -4 -N route show table main 2>/dev/null | head -n ${MAIN_LINES} | sed 's/^/main /'`,
     `for file in /etc/systemd/network/*.network.d/${ROUTING_DROP_IN}; do`,
     `  if [ -f "$file" ]; then printf 'drop-in %s %s\\n' "$(base64 < "$file" | tr -d '\\n')" "$file"; fi`,
+    'done',
+    // The library that all of systemd shares has the version in its name: nothing is started to ask.
+    'for file in /lib/systemd/libsystemd-shared-*.so /usr/lib/*/systemd/libsystemd-shared-*.so; do',
+    `  if [ -f "$file" ]; then printf 'systemd %s\\n' "\${file##*-shared-}"; fi`,
     'done',
     sh`if [ -L ${UNIT_LINK} ]; then echo enabled; fi`,
     sh`if systemctl -q is-active ${ROUTING_UNIT} 2>/dev/null; then echo following; fi`,
@@ -77,6 +83,7 @@ export function parseWholeRouting(stdout: string, { nics }: PolicyRoutingProps):
         return path === undefined ? [] : [[path, Buffer.from(text, 'base64').toString('utf8')]];
       }),
     ),
+    systemd: Number(/^\d+/.exec(words('systemd')[0] ?? '')?.[0] ?? Number.NaN) || null,
     script: fileOf(ROUTING_SCRIPT),
     unit: fileOf(UNIT_FILE),
     enabled: lines.includes('enabled'),

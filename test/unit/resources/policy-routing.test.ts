@@ -172,6 +172,27 @@ describe('policy routing', () => {
   });
 });
 
+describe('policy routing under networkd of systemd 247, which fails over its own rules', () => {
+  const before = captured('debian-11-networkd-247-routing-absent');
+  const fields = (output: ProbeOutput): string[] =>
+    (routing.plan(output, facts)?.changes ?? []).map(({ layer, field }) => `${layer}.${field}`);
+
+  it('is the script that follows the NICs, and networkd is left alone', () => {
+    expect(fields(before)).toEqual([
+      ...['live.rules', 'live.routes', 'live.following'],
+      ...['saved.script', 'saved.unit', 'saved.enabled'],
+    ]);
+    expect(stepsOf(routing.plan(before, facts)?.apply).join('\n')).not.toContain('systemd-networkd');
+    expect(routing.plan(captured('debian-11-networkd-247-routing'), facts)).toBeNull();
+  });
+
+  it('control: by 248, and where the version is not known, it is drop-ins', () => {
+    const dropIns = ['live.rules', 'live.routes', `saved.${dropIn('eth0')}`, `saved.${dropIn('eth1')}`];
+    expect(fields(edited(before, 'systemd 247', 'systemd 248'))).toEqual(dropIns);
+    expect(fields(edited(before, 'systemd 247.so', 'systemd .so'))).toEqual(dropIns);
+  });
+});
+
 describe('policy routing under ifupdown', () => {
   const ifupdown = captured('debian-12-ifupdown-0.8.41-routing');
 
