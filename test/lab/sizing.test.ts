@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { changesOf, gatewayLab, provision, statusOf } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
+import { release } from './release.ts';
 import { labSupport } from './support.ts';
 
 const MINUTES = 60_000;
@@ -95,9 +96,9 @@ labSupport('the connection table of a gateway', () => {
 
       await lab.reboot('gw1');
       expect(await live()).toEqual(['900', '45', '0']);
-      expect(
-        await lab.on('gw1', 'systemctl is-failed systemd-sysctl systemd-modules-load || true'),
-      ).not.toContain('failed\n');
+      // Containers of the lab have no modules to load: systemd 247 counts that as a failure, later ones do not.
+      const units = release === 'debian-11' ? 'systemd-sysctl' : 'systemd-sysctl systemd-modules-load';
+      expect(await lab.on('gw1', `systemctl is-failed ${units} || true`)).not.toContain('failed\n');
       const after = await lab.run('--check');
       expect([after.code, after.report.hosts.flatMap((host) => host.changes)]).toEqual([0, []]);
     },
