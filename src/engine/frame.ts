@@ -7,12 +7,16 @@ import { ProvisionError } from '../model/error.ts';
  */
 export const newNonce = (): string => randomBytes(8).toString('hex');
 
-/** Shell functions that print frames. `section NAME FUNCTION` runs a function and frames its output and exit code. */
+/**
+ * Shell functions that print frames. `section NAME FUNCTION` runs a function and frames its output and exit code. Many are
+ * cheaper as `part NAME FUNCTION` of one frame: each process that is started costs a host about a millisecond.
+ */
 export const frameFunctions = (nonce: string): string => `
 mark() { printf '@@${nonce} %s\\n' "$*"; }
 encode() { base64 | tr -d '\\n'; }
 frame() { mark "$1 \${#2} $2"; }
-section() { frame "$1" "$( { ( "$2" ) 2>/dev/null; printf 'x%s' "$?"; } | encode)"; }`;
+section() { frame "$1" "$( { ( "$2" ) 2>/dev/null; printf 'x%s' "$?"; } | encode)"; }
+part() { ( "$2" ) 2>/dev/null; printf 'x%s\\n@@${nonce} %s\\n' "$?" "$1"; }`;
 
 /** Words of each framed line, in order. */
 export function framedLines(stdout: string, nonce: string): string[][] {
@@ -33,8 +37,22 @@ export function decode(length: string | undefined, payload: string | undefined):
   return Buffer.from(payload, 'base64').toString('utf8');
 }
 
+interface TextAndCode {
+  readonly stdout: string;
+  readonly code: number;
+}
+
 /** `textx0` → text and exit code. */
-export function textAndCode(decoded: string): { stdout: string; code: number } {
+export function textAndCode(decoded: string): TextAndCode {
   const at = decoded.lastIndexOf('x');
   return { stdout: decoded.slice(0, at), code: Number(decoded.slice(at + 1)) };
+}
+
+/** The parts of a frame by their name. */
+export function partsOf(decoded: string, nonce: string): Map<string, TextAndCode> {
+  const pieces = decoded.split(new RegExp(`x(\\d{1,3})\\n@@${nonce} (\\w+)\\n`));
+  const parts = new Map<string, TextAndCode>();
+  for (let at = 0; at + 2 < pieces.length; at += 3)
+    parts.set(pieces[at + 2] ?? '', { stdout: pieces[at] ?? '', code: Number(pieces[at + 1]) });
+  return parts;
 }

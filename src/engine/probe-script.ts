@@ -3,7 +3,7 @@ import { ProvisionError } from '../model/error.ts';
 import type { Baseline, Facts, ProbeOutput, Resource } from '../model/resource.ts';
 import { parseBaseline, parseBaselineNames, readBaseline } from './baseline.ts';
 import { parseSshConnection } from '../model/ssh-connection.ts';
-import { decode, frameFunctions, framedLines, textAndCode } from './frame.ts';
+import { decode, frameFunctions, framedLines, partsOf, textAndCode } from './frame.ts';
 import { PLACES, transactionsProbe } from './transaction-shell.ts';
 import type { Places } from './transaction-shell.ts';
 
@@ -39,12 +39,12 @@ export interface KnownTransactions {
 }
 
 const FACTS = `
-hostname
-uname -r
-cat /proc/1/comm
+cat /proc/sys/kernel/hostname /proc/sys/kernel/osrelease /proc/1/comm
 printf '%s\\n' "\${SSH_CONNECTION:-}"
-ip -6 route show default 2>/dev/null | head -n 1 | grep -c . || true
-printf '%s\\n' "$(ip -4 -o addr 2>/dev/null | tr '\\n' ';')"
+case $(ip -6 route show default 2>/dev/null) in '') echo 0 ;; *) echo 1 ;; esac
+set -f; IFS='
+'
+printf '%s;' $(ip -4 -o addr 2>/dev/null); echo
 cat /etc/os-release 2>/dev/null || true`;
 
 /** Asks again after a failure that may pass; 0 and 69 are final. */
@@ -92,6 +92,12 @@ export function probeScript(
       ({ id }, index) => `baseline_${index}() {${readBaseline(places.state, id)}\n}`,
     ),
     ...checks.map((check, index) => `check_${index}() {\n${check.script}\n}`),
+    'parts() {',
+    'part facts facts',
+    'part transactions transactions',
+    ...probes.map((_text, index) => `part probe_${index} probe_${index}`),
+    ...returning(resources).map((_resource, index) => `part baseline_${index} baseline_${index}`),
+    '}',
     'main() {',
     'umask 077',
     'mark begin',
@@ -99,10 +105,7 @@ export function probeScript(
     ...checks.map(
       (check, index) => `ask check_${index} ${retry ? check.retries : 0} > "$answers/${index}" &`,
     ),
-    'section facts facts',
-    'section transactions transactions',
-    ...probes.map((_text, index) => `section probe_${index} probe_${index}`),
-    ...returning(resources).map((_resource, index) => `section baseline_${index} baseline_${index}`),
+    'frame parts "$(parts | encode)"',
     ...(checks.length > 0 ? ['wait'] : []),
     ...checks.map((_check, index) => `frame check_${index} "$(cat "$answers/${index}")"`),
     'mark end',
@@ -166,10 +169,12 @@ export function parseProbe(
     });
   }
   const frames = new Map(lines.map(([name = '', length, payload]) => [name, { length, payload }]));
-  const read = (name: string) => {
+  const payload = (name: string): string => {
     const frame = frames.get(name);
-    return textAndCode(decode(frame?.length, frame?.payload));
+    return decode(frame?.length, frame?.payload);
   };
+  const parts = partsOf(payload('parts'), nonce);
+  const read = (name: string) => parts.get(name) ?? textAndCode(decode(undefined, undefined));
   const probes = distinct(resources);
   const outputs = new Map(
     resources.map((resource) => [resource.id, read(`probe_${probes.indexOf(resource.probe)}`)]),
@@ -182,7 +187,7 @@ export function parseProbe(
       returning(resources).map(({ id }, index) => [id, parseBaseline(id, read(`baseline_${index}`).stdout)]),
     ),
     checks: checks.map((_check, index) => {
-      const { stdout: output, code } = read(`check_${index}`);
+      const { stdout: output, code } = textAndCode(payload(`check_${index}`));
       return { output, code };
     }),
   };

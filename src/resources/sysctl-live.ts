@@ -1,4 +1,4 @@
-import { sh } from '../shell/quote.ts';
+import { quote, sh } from '../shell/quote.ts';
 import type { Fields, FieldValue } from '../model/resource.ts';
 import { refuseUnknownKeys } from './sysctl-values.ts';
 
@@ -32,10 +32,20 @@ const readModule = (module: string): string =>
     sh`modprobe -n -q -- ${module} 2>/dev/null; then echo loadable; else echo missing; fi`,
   ].join('\n');
 
+/** All at once where all are there, which is the rule; else one by one. */
+const readAll = (paths: readonly string[]): string[] =>
+  paths.length < 2
+    ? paths.map(readPlain)
+    : [
+        `if values=$(cat ${paths.map(quote).join(' ')} 2>/dev/null && echo x); then printf %s "\${values%x}"; else`,
+        ...paths.map(readPlain),
+        'fi',
+      ];
+
 /** Shell text that prints a line for the module, if any, and one for each key. Writes nothing, loads nothing. */
 export const readLive = (keys: readonly string[], module: string | undefined): string[] =>
   module === undefined
-    ? keys.map((key) => readPlain(procPath(key)))
+    ? readAll(keys.map(procPath))
     : [readModule(module), ...keys.map((key) => readOfModule(procPath(key)))];
 
 export interface LiveValues {

@@ -107,7 +107,7 @@ describe('probe script', () => {
     const parse = (stdout: string) => codeOf(() => parseProbe(stdout, resources, [], NONCE));
     expect(parse(whole)).toBe('nothing thrown');
     expect(parse(whole.replace(`@@${NONCE} end`, ''))).toBe('probe-failed');
-    expect(parse(whole.replace(/(probe_0 \d+ \w\w)\w/, '$1'))).toBe('probe-failed');
+    expect(parse(whole.replace(/(parts \d+ \w\w)\w/, '$1'))).toBe('probe-failed');
   });
 
   it('noise around the frames is ignored', () => {
