@@ -11,8 +11,8 @@ const OUT_WITHIN = ((2 + 1.5) * 2 + 1) * 1000;
 
 /** The security group of a backend: its service is open for the balancer's EIP and nobody else. */
 const GROUP = `apt-get -qq -y install nftables >/dev/null 2>&1
-nft add table ip sg; nft add chain ip sg in '{ type filter hook input priority 0; }'
-nft add rule ip sg in tcp dport 80 ip saddr != 203.0.113.65 drop`;
+nft add table ip sg; nft add chain ip sg arriving '{ type filter hook input priority 0; }'
+nft add rule ip sg arriving tcp dport 80 ip saddr != 203.0.113.65 drop`;
 
 labSupport('backends in other regions, by their public addresses (row F, seed 001)', () => {
   let lab: GatewayLab;
@@ -79,7 +79,7 @@ labSupport('backends in other regions, by their public addresses (row F, seed 00
       const load = start('outside1', 'load', '203.0.113.65', '8090', '50');
       await pause(1000);
       // Silence, not a refusal: nothing comes back from there.
-      await lab.on('north1', 'nft insert rule ip sg in drop');
+      await lab.on('north1', 'nft insert rule ip sg arriving drop');
       await lab.on(
         'lb1',
         "for i in $(seq 300); do grep -q '^192.0.2.10 .* down ' /run/provision/lb/regions && exit 0; sleep 0.2; done; exit 1",
@@ -95,7 +95,7 @@ labSupport('backends in other regions, by their public addresses (row F, seed 00
       await inSync();
       await lab.on(
         'north1',
-        'nft flush chain ip sg in; nft add rule ip sg in tcp dport 80 ip saddr != 203.0.113.65 drop',
+        'nft flush chain ip sg arriving; nft add rule ip sg arriving tcp dport 80 ip saddr != 203.0.113.65 drop',
       );
       for (let tries = 0; tries < 40 && (await answers()).length < 2; tries += 1) await pause(500);
       expect(await answers()).toEqual(['5 north1 203.0.113.65', '5 south1 203.0.113.65']);

@@ -411,7 +411,7 @@ labSupport('transactions on a real host', () => {
                ? [command({
                    name: 'closed',
                    check: 'nft list table ip closed',
-                   run: ${JSON.stringify("nft 'add table ip closed; add chain ip closed in { type filter hook input priority 0; }; add rule ip closed in ip saddr 172.31.0.20 tcp dport 22 drop'")},
+                   run: ${JSON.stringify("nft 'add table ip closed; add chain ip closed arriving { type filter hook input priority 0; }; add rule ip closed arriving ip saddr 172.31.0.20 tcp dport 22 drop'")},
                    undo: 'nft delete table ip closed',
                  })]
                : []),
