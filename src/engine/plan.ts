@@ -97,13 +97,19 @@ function refuseDestruction(
   );
 }
 
-/** What resources warn of is said once, and is no drift. */
-function tellWarnings({ emit }: Context, play: CompiledPlay, host: HostRun): void {
+/** What resources warn of, and what is to be known of their changes, is said once, and is no drift. */
+function tellWarnings(
+  { emit }: Context,
+  play: CompiledPlay,
+  host: HostRun,
+  changes: readonly ResourceChange[],
+): void {
   const warnings = (play.resources.get(host.name) ?? []).flatMap((resource) => {
     const output = host.probe?.outputs.get(resource.id);
     return (output && resource.warnings?.(output)) ?? [];
   });
-  new Set(warnings).forEach((message) => emit({ type: 'warning', host: host.name, message }));
+  const notes = changes.flatMap((change) => change.notes ?? []);
+  new Set([...warnings, ...notes]).forEach((message) => emit({ type: 'warning', host: host.name, message }));
 }
 
 /** To return to a state that nobody recorded would be a guess. */
@@ -140,7 +146,7 @@ export function planHost(context: Context, play: CompiledPlay, host: HostRun): r
   try {
     refuseWhilePending(context, host);
     const changes = changesOf(play, host);
-    tellWarnings(context, play, host);
+    tellWarnings(context, play, host, changes);
     refuseWhileStuck(context, host, changes);
     host.changes.push(...changes);
     tellWithoutBaseline(context, play, host);

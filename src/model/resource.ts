@@ -106,6 +106,8 @@ export interface ResourceChange {
   readonly destroys?: string;
   /** What works now and will not after this, in sentences: "172.31.0.3:80/tcp no longer leads to 172.31.0.8:8080". */
   readonly cuts?: readonly string[];
+  /** What a person should know of it before it is made, in sentences that are said once a host. */
+  readonly notes?: readonly string[];
   /** Where the inventory asks for it. */
   readonly place?: Place;
   /** For `--diff`: whole texts where the resource is a file. */

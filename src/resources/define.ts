@@ -73,6 +73,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly unseen?: (output: ProbeOutput) => boolean;
   /** What works now and not after this difference of the live state is gone, as noun phrases: "DNAT A:80/tcp to B". */
   readonly cuts?: (difference: FieldDifference, props: Props) => readonly string[];
+  /** What a person should know of this way before it is made, in sentences; those of several resources are said once. */
+  readonly notes?: (ends: Ends<S>, output: ProbeOutput) => readonly string[];
   readonly phase?: 'package' | 'main';
   /**
    * Its props may hold secrets, but for what its name and its probe are made of: everything else gets their values. Its
@@ -132,6 +134,7 @@ export function defineResource<Props, S extends State>(
       text: FileText | undefined,
       props: Props,
       around: Surroundings,
+      output: ProbeOutput,
     ): ResourceChange | null => {
       const action = actionOf(from, to);
       const all = differences(from, to);
@@ -151,6 +154,7 @@ export function defineResource<Props, S extends State>(
         hidden.length > 0 ? { hidden: true as const, before: text?.before == null ? null : MASK } : {};
       const ends = { from, to, text: text?.after ?? null };
       const destroys = definition.destroys?.(ends, props, around) ?? null;
+      const notes = (definition.notes?.(ends, output) ?? []).map(masked);
       return {
         resource: id,
         phase,
@@ -161,6 +165,7 @@ export function defineResource<Props, S extends State>(
         ...(text && text.before !== text.after ? { text: { ...text, ...secret } } : {}),
         ...(destroys === null ? {} : { destroys: masked(destroys) }),
         ...(cuts.length > 0 ? { cuts } : {}),
+        ...(notes.length > 0 ? { notes } : {}),
       };
     };
     return {
@@ -177,7 +182,7 @@ export function defineResource<Props, S extends State>(
         const props = open();
         const to = definition.desired(props, facts);
         const text = definition.text?.(output, props, facts);
-        const change = way(definition.parse(output, props), to, text, props, around);
+        const change = way(definition.parse(output, props), to, text, props, around, output);
         const lockout = change && definition.lockout?.(to, facts, props, { output, others });
         return lockout ? { ...change, lockout } : change;
       },
@@ -188,7 +193,7 @@ export function defineResource<Props, S extends State>(
         const to = definition.recoverable?.(before, now, baseline.text) ?? before;
         // What it was before holds none of the secrets that are declared: they need not be had.
         const text = definition.text?.(output, given, facts);
-        const change = way(now, to, text && { ...text, after: baseline.text }, given, around);
+        const change = way(now, to, text && { ...text, after: baseline.text }, given, around, output);
         // That text is not of our making either.
         const hidden = change?.text?.hidden ? { text: { ...change.text, after: MASK } } : {};
         return change && { ...change, ...hidden, baseline };

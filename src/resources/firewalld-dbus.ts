@@ -1,5 +1,6 @@
 import type { Fields, FieldValue, ProbeOutput } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
+import { COUNT_FOREIGN } from './foreign-rules.ts';
 
 const NAME = 'org.fedoraproject.FirewallD1';
 const PATH = '/org/fedoraproject/FirewallD1';
@@ -15,13 +16,16 @@ export const readRuntime = (kind: 'zone' | 'policy', name: string): string => {
 
 /**
  * Shell text that prints, on one line and with tabs between them, the runtime settings of a zone or policy, which zone
- * holds which interfaces and sources now, and the default zone (firewalld.conf(5); `public` when it is not said).
+ * holds which interfaces and sources now, the default zone (firewalld.conf(5); `public` when it is not said), and how many
+ * rules of iptables are others'.
  */
 export const readLive = (kind: 'zone' | 'policy', name: string): string =>
   [
-    `printf '%s\\t%s\\t%s\\n' "$(${readRuntime(kind, name)})"`,
+    `foreign_rules() {\n${COUNT_FOREIGN}\n}\n`,
+    `printf '%s\\t%s\\t%s\\t%s\\n' "$(${readRuntime(kind, name)})"`,
     `"$(busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${NAME}.zone getActiveZones 2>/dev/null)"`,
     `"$(sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null)"`,
+    `"$(foreign_rules)"`,
   ].join(' ');
 
 /** Shell text that prints firewalld's version as JSON on a line of its own, or nothing where it does not run. */
@@ -40,6 +44,9 @@ const liveWords = ({ stdout }: ProbeOutput): string[] => (stdout.split('\n', 1)[
 
 /** The runtime settings, for `runtimeFields`. */
 export const runtimeLine = (output: ProbeOutput): string => liveWords(output)[0] ?? '';
+
+/** As `COUNT_FOREIGN` prints them. */
+export const foreignRules = (output: ProbeOutput): string => liveWords(output)[3] ?? '';
 
 export const defaultZone = (output: ProbeOutput): string => liveWords(output)[2]?.trim() || 'public';
 
