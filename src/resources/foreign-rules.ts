@@ -235,7 +235,7 @@ export function foreignRulesInWords(printed: string): string | null {
   const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
   if (all === 0) return null;
   const where = [...counts]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .toSorted(([a], [b]) => Number(a.startsWith('IPv6')) - Number(b.startsWith('IPv6')) || (a < b ? -1 : 1))
     .map(([name, count]) => `${count} in ${name}`);
   return all === 1
     ? `1 iptables rule of others (${where.join(', ')}) is`
