@@ -79,6 +79,8 @@ stop_apply() { :; }`;
 /** Every script of one transaction starts with these; they need `frameFunctions` before them. */
 export const transactionFunctions = ({ id, places, armed }: Setting): string => `
 ID=${quote(id)}
+# Steps name by it what they keep for its way back.
+PROVISION_TRANSACTION=$ID; export PROVISION_TRANSACTION
 STATE=${quote(places.state)}
 RUN=${quote(places.run)}
 T="$STATE/txn/$ID"

@@ -62,14 +62,6 @@ let_through() {
   { printf '*filter\\n:%s - [0:0]\\n' "$1"; cat; printf '%s\\nCOMMIT\\n' "$jump"; } | iptables-restore --noflush -w 10
 }`;
 
-/** Shell text around a reload of firewalld, which deletes all rules of iptables: ours are put back after it. */
-export const keepThrough = (reload: string): string => `${LET_THROUGH.trim()}
-past_docker=$(iptables-save -t filter 2>/dev/null | grep -E '^-A ${DOCKER_CHAIN}(_[A-Z]+)? ') || past_docker=
-${reload}
-for chain in $(printf '%s\\n' "$past_docker" | cut -d ' ' -f 2 | sort -u); do
-  printf '%s\\n' "$past_docker" | grep -e "^-A $chain " | let_through "$chain"
-done`;
-
 const takeAway = (chain: string): string => `command -v iptables >/dev/null || exit 0
 while iptables -w 10 -D ${USER_CHAIN} -j ${chain} 2>/dev/null; do :; done
 ! iptables -w 10 -F ${chain} 2>/dev/null || iptables -w 10 -X ${chain}`;

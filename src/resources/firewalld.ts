@@ -3,8 +3,8 @@ import type { Facts, FieldDifference, Fields, Handler, ProbeOutput, Resource } f
 import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
-import { keepThrough } from './docker-forward.ts';
 import { AWAIT_FIREWALLD, readLive, runtimeFields, runtimeLine } from './firewalld-dbus.ts';
+import { keepForeignRules } from './foreign-rules.ts';
 import { policyLockout, zoneLockout } from './firewalld-lockout.ts';
 import { cutsOfFirewalld, describeFirewalld } from './firewalld-words.ts';
 import { policyFromXml, zoneFromXml } from './firewalld-xml.ts';
@@ -34,23 +34,29 @@ const FIELDS: Readonly<Record<Kind, readonly string[]>> = {
 export const firewalldFile = (kind: Kind, name: string): string =>
   `/etc/firewalld/${DIRECTORY[kind]}/${name}.xml`;
 
+const RELOAD =
+  'busctl --auto-start=no --timeout=120 call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 reload';
+
 /**
  * Loads the saved configuration, at most once a run. Left out when firewalld was started by this very run, after the
- * files were written. `firewall-cmd --reload` waits until all is loaded (`systemctl reload` does not). Without its
+ * files were written. Its D-Bus method waits until all is loaded (`systemctl reload` does not), and
+ * needs no Python to be asked, as firewall-cmd does. Without its
  * table a reload would drop every packet while `--state` still says running: firewalld is restarted then.
- * What goes past Docker's DROP outlives it.
+ * Rules of iptables that are not its own outlive it, those of ours among Docker's too.
  */
 export const reloadFirewalld: Handler = {
   id: 'firewalld reload',
-  script: `
-systemctl is-active -q firewalld.service || exit 0
+  script: keepForeignRules({
+    script: `systemctl is-active -q firewalld.service || exit 0
 started=$(systemctl show -p ActiveEnterTimestampMonotonic --value firewalld.service)
 [ "$started" -lt "$PROVISION_STARTED" ] || exit 0
-${keepThrough(`if grep -qs '^FirewallBackend=iptables' /etc/firewalld/firewalld.conf || nft list table inet firewalld >/dev/null 2>&1
-then firewall-cmd --reload
+if grep -qs '^FirewallBackend=iptables' /etc/firewalld/firewalld.conf || nft list table inet firewalld >/dev/null 2>&1
+then ${RELOAD}
 else systemctl restart firewalld.service
   ${AWAIT_FIREWALLD}
-fi`)}`,
+fi`,
+    dockerAnswers: true,
+  }),
 };
 
 /** Whatever stands in a file that firewalld cannot parse is drift, not a crash. */

@@ -2,6 +2,7 @@ import { sameValue } from '../model/difference.ts';
 import type { Fields, FieldValue, State, Transition } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
+import { RESTART_NETWORKD } from './networkd-restart.ts';
 import { routingSteps } from './routing-live.ts';
 import type { LiveRouting } from './routing-live.ts';
 import { ROUTING_SCRIPT, ROUTING_UNIT, UNIT_FILE, UNIT_LINK } from './routing-unit.ts';
@@ -63,9 +64,7 @@ export function routingTransition(
       ...(follows && (ofUnit || !followed) ? [sh`systemctl restart ${ROUTING_UNIT}`] : []),
       // A reload would take every address, route and rule of others off the NICs before it adds its own; a restart
       // only adds.
-      ...(dropIns.length > 0
-        ? ['! systemctl -q is-active systemd-networkd.service || systemctl restart systemd-networkd.service']
-        : []),
+      ...(dropIns.length > 0 ? [RESTART_NETWORKD] : []),
     ],
     paths: [...dropIns, ...(ofUnit ? [ROUTING_SCRIPT, UNIT_FILE, UNIT_LINK] : [])],
   };

@@ -3,6 +3,7 @@ import type { SshConnection } from '../model/ssh-connection.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { AWAIT_FIREWALLD } from './firewalld-dbus.ts';
+import { keepForeignRules } from './foreign-rules.ts';
 
 export interface ServiceProps {
   /** Unit name; without a suffix `.service` is meant. */
@@ -26,14 +27,23 @@ const unit = (name: string): string => (/\.[a-z]+$/.test(name) ? name : `${name}
  */
 const atBoot = (steps: readonly string[], name: string): string[] =>
   steps.flatMap((step) => {
-    if (step.startsWith("systemctl 'start'") || step === AWAIT_FIREWALLD) return [];
+    if (step.startsWith("systemctl 'start'")) return [];
     if (step.startsWith("systemctl 'enable'")) return [step, sh`systemctl --no-block start -- ${unit(name)}`];
     return [step.replace(/^systemctl 'stop'/, "systemctl --no-block 'stop'")];
   });
 
-/** What a start does not wait for by itself and our next connection must not come before. */
-const readiness = (name: string): readonly string[] =>
-  unit(name) === 'firewalld.service' ? [AWAIT_FIREWALLD] : [];
+/**
+ * firewalld is up only when it answers, and our next connection must not come before. It deletes the rules of all when it
+ * starts, and when it stops (CleanupOnExit of firewalld.conf(5)).
+ */
+function withOthersKept(step: string, name: string): string {
+  if (unit(name) !== 'firewalld.service') return step;
+  if (step.startsWith("systemctl 'start'"))
+    return keepForeignRules({ script: `${step}\n${AWAIT_FIREWALLD}`, dockerAnswers: true });
+  return step.startsWith("systemctl 'stop'")
+    ? keepForeignRules({ script: step, dockerAnswers: false })
+    : step;
+}
 
 /** sshd is `ssh` on Debian, `sshd` elsewhere and as its alias. */
 function lockout({ live, saved }: ServiceState, name: string, ssh: SshConnection | null): string | null {
@@ -72,11 +82,11 @@ export const service = defineResource<ServiceProps, ServiceState>({
     // A masked unit can be neither enabled nor started, and a mask over a running unit hides it: the order matters.
     if (from.saved.masked && !to.saved.masked) steps.push(systemctl('unmask'));
     if (to.saved.enabled && !from.saved.enabled) steps.push(systemctl('enable'));
-    if (to.live?.['running'] && !from.live?.['running']) steps.push(systemctl('start'), ...readiness(name));
+    if (to.live?.['running'] && !from.live?.['running']) steps.push(systemctl('start'));
     if (!to.live?.['running'] && from.live?.['running']) steps.push(systemctl('stop'));
     if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
-    return { steps, atBoot: atBoot(steps, name) };
+    return { steps: steps.map((step) => withOthersKept(step, name)), atBoot: atBoot(steps, name) };
   },
   lockout: (to, { ssh }, { name }) => lockout(to, name, ssh),
   cuts: ({ field, after }, { name }) => (field === 'running' && after === false ? [`service ${name}`] : []),

@@ -4,6 +4,7 @@ import { sh } from '../shell/quote.ts';
 import { parseReadFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS, listDifference } from './describe.ts';
+import { RESTART_NETWORKD } from './networkd-restart.ts';
 import { parseNic, readNic, wasRead } from './nic-manager.ts';
 
 /** A way to one address by a router that the NIC reaches. */
@@ -163,11 +164,7 @@ const routesOfNic = defineResource<Placed, RoutesState>({
       steps: [
         ...live,
         // networkd takes away what it does not know of; a restart only adds.
-        ...(moved && saving.byNetworkd
-          ? [
-              '! systemctl -q is-active systemd-networkd.service || systemctl restart systemd-networkd.service',
-            ]
-          : []),
+        ...(moved && saving.byNetworkd ? [RESTART_NETWORKD] : []),
       ],
       paths: [saving.file],
     };

@@ -69,6 +69,7 @@ describe('docs/cli.md', () => {
     const named = new Set([...text.matchAll(/\bPROVISION_[A-Z_]+\b/g)].map(([name]) => name));
     // Set by us on a host, for the scripts there.
     named.delete('PROVISION_STARTED');
+    named.delete('PROVISION_TRANSACTION');
     // A mark in the environment of the lab's own programs.
     named.delete('PROVISION_LAB_OF');
     // A chain of iptables.

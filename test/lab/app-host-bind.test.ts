@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { appHostLab, EIP_URLS, NICS, OUTSIDE, PORT } from './app-host-lab.ts';
 import type { AppHostLab } from './app-host-lab.ts';
 import { installApps, untilAppsListen } from './egress-apps.ts';
-import { changesOf } from './gateway-lab.ts';
+import { changesOf, provision } from './gateway-lab.ts';
 import { release } from './release.ts';
 import { labSupport } from './support.ts';
 
@@ -23,6 +23,20 @@ const APPS = [
 ];
 const CRAWLER = `http://${B.eip}:${PORT + 1}/`;
 const URLS = [...EIP_URLS, CRAWLER];
+
+/** As people add them: rules, a table, a route, addresses, IPv6 too. */
+const FOREIGN_ROUTING = `
+ip rule add priority 5205 from 10.1.2.3 lookup 77; ip rule add priority 999 from 10.1.2.4 lookup 78
+ip route add default via 172.31.0.1 dev eth1 table 77
+ip route add 198.51.100.64/26 via 172.31.0.1 dev eth0; ip route add unreachable 10.99.0.0/16
+ip addr add 172.31.0.99/32 dev eth1; ip -6 addr add 2001:db8::7/64 dev eth0 nodad`;
+const NO_FOREIGN_ROUTING = `
+ip rule del priority 5205; ip rule del priority 999; ip route flush table 77
+ip route del 198.51.100.64/26; ip route del unreachable 10.99.0.0/16
+ip addr del 172.31.0.99/32 dev eth1; ip -6 addr del 2001:db8::7/64 dev eth0; true`;
+const SEEN =
+  'ip rule | grep -c 10.1.2; ip route show table 77 | wc -l; ip route | grep -c -e 198.51.100.64 -e 10.99; ip addr show eth1 | grep -c 172.31.0.99; ip addr show eth0 | grep -c 2001:db8; true';
+const FOREIGN_SEEN = '2\n1\n2\n1\n1';
 
 labSupport('an app host whose apps bind an address or run as a user', () => {
   let lab: AppHostLab;
@@ -186,23 +200,30 @@ labSupport('an app host whose apps bind an address or run as a user', () => {
   );
 
   it(
-    'rules, tables and addresses of others outlive our runs',
+    'rules, tables and addresses of others outlive our runs, a reload after them, and their rollback',
     async () => {
-      await on(
-        'ip rule add priority 5205 from 10.1.2.3 lookup 77; ip rule add priority 999 from 10.1.2.4 lookup 78; ip route add default via 172.31.0.1 dev eth1 table 77; ip addr add 172.31.0.99/32 dev eth1',
-      );
+      const all = 'ip -o addr show; ip rule; ip -6 rule; ip route show table all; ip -6 route show table all';
+      // Without how long a router's route still holds.
+      const standing = () => on(`{ ${all}; } | sed 's/ expires [0-9]*sec//'`);
+      await on(FOREIGN_ROUTING);
+      const before = await standing();
       await on(`rm ${SAVED}; ip rule del priority 5251`);
       expect((await lab.run()).code).toBe(0);
-      // systemd 257 takes away at each start of networkd what no file asks for (docs/app-host.md); 252 does not.
-      const takes = Number(/^systemd (\d+)/.exec(await on('networkctl --version'))?.[1]) >= 257;
-      expect(
-        await on(
-          'ip rule | grep -c 10.1.2; ip route show table 77 | wc -l; ip addr show eth1 | grep -c 172.31.0.99; true',
-        ),
-      ).toBe(takes ? '0\n0\n0' : '2\n1\n1');
+      expect(await standing()).toBe(before);
+      await on('networkctl reload; sleep 1');
+      expect(await standing()).toBe(before);
+      const back = await provision('rollback', '-i', lab.inventory, '-l', 'app1');
+      expect([back.code, await on(`ls ${SAVED} 2>/dev/null; true`)]).toEqual([0, '']);
+      expect(await on(SEEN)).toBe(FOREIGN_SEEN);
+      expect((await lab.run()).code).toBe(0);
+      expect(await standing()).toBe(before);
       await on(
-        'ip rule del priority 5205; ip rule del priority 999; ip route flush table 77; ip addr del 172.31.0.99/32 dev eth1; true',
+        'rm -rf /run/systemd/networkd.conf.d /run/systemd/network/*.d; systemctl restart systemd-networkd; sleep 1',
       );
+      // Control: a start without what keeps it. systemd 257 takes away what no file asks for; 252 does not.
+      const takes = Number(/^systemd (\d+)/.exec(await on('networkctl --version'))?.[1]) >= 257;
+      expect(await on(SEEN)).toBe(takes ? '0\n0\n0\n0\n0' : FOREIGN_SEEN);
+      await on(NO_FOREIGN_ROUTING);
       await expectInSync();
     },
     2 * MINUTES,

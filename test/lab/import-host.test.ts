@@ -82,7 +82,7 @@ iptables -t nat -A PREROUTING -d 172.31.0.2 -p icmp -j DNAT --to-destination 172
     notes: [
       /^-t nat -A PREROUTING -i eth0 .*: the entry holds for whoever asks 172\.31\.0\.2, also by another NIC and from inside$/,
       /^zone public has masquerade: it translates whatever is routed through this host, from any source; .* only 172\.31\.0\.0\/24/,
-      /^-t nat -A PREROUTING -d 172\.31\.0\.2\/32 -p icmp .*: no entry says this\. It stays in force until firewalld is reloaded, by a run or by anybody/,
+      /^-t nat -A PREROUTING -d 172\.31\.0\.2\/32 -p icmp .*: no entry says this\. It stays in force until firewalld is reloaded by anybody but a run/,
       /^No rule of adopt is saved: a reboot loses them today\.$/,
     ],
     differs: ['adopted-lines:iptables', 'firewalld-zone:public'],

@@ -58,7 +58,7 @@ function tellRules(
     notes.add(
       `-t ${rule.table} ${rule.line}`,
       reloadDeletes
-        ? `${why}. It stays in force until firewalld is reloaded, by a run or by anybody: before 2.0 that deletes it`
+        ? `${why}. It stays in force until firewalld is reloaded by anybody but a run: before 2.0 that deletes it`
         : `${why}. It stays in force as it is`,
     );
   }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { dockerForward } from '../../../src/resources/index.ts';
-import { reloadFirewalld } from '../../../src/resources/firewalld.ts';
 import { captured, describeResource, facts } from './conformance.ts';
 
 const DECLARED = { sources: ['172.31.0.16/28'], backends: ['172.31.0.21'] };
@@ -69,11 +68,5 @@ describe("a way past Docker's DROP", () => {
       dockerForward({ sources: ['0.0.0.0/0'], backends: [] }).plan(capture('dropped'), facts)?.apply.steps ??
       [];
     expect(load).toContain('-A PROVISION_DOCKER -j ACCEPT\n');
-  });
-
-  it('outlives a reload of firewalld by provision', () => {
-    const { script } = reloadFirewalld;
-    expect(script.indexOf('past_docker=')).toBeLessThan(script.indexOf('firewall-cmd --reload'));
-    expect(script.indexOf('firewall-cmd --reload')).toBeLessThan(script.lastIndexOf('| let_through'));
   });
 });

@@ -10,6 +10,7 @@ import {
   sysctl,
   toBaseline,
 } from '../../../src/resources/index.ts';
+import { keepForeignRules } from '../../../src/resources/foreign-rules.ts';
 import { captured, facts, stepsOf } from './conformance.ts';
 
 /** What a host would send back of it later: through JSON, as it is kept. */
@@ -87,7 +88,7 @@ describe('kinds on their way back', () => {
       captured('debian-12-service-not-found'),
     );
     expect(stepsOf(change?.apply)).toEqual([
-      `systemctl 'stop' -- 'firewalld.service'`,
+      keepForeignRules({ script: `systemctl 'stop' -- 'firewalld.service'`, dockerAnswers: false }),
       `systemctl 'disable' -- 'firewalld.service'`,
     ]);
   });

@@ -1,0 +1,36 @@
+/** Our name among the drop-ins of networkd.conf(5) and systemd.network(5). */
+const DROP_IN = '90-provision-keep.conf';
+
+/** The last version that is known to take nothing away when it starts (Debian 12); 257 (Debian 13) does. */
+const LAST_HARMLESS = 252;
+
+/**
+ * Later versions take away, whenever they start, what no file of theirs asks for: addresses, routes and rules that people
+ * added. Until the next reboot, which ends those too, networkd is told to leave them: ManageForeign…= of networkd.conf(5),
+ * KeepConfiguration=static of systemd.network(5). What somebody says of these on the host is left alone. The files stay
+ * until then: without them a later `networkctl reload` would find the NICs' files changed, and take it all after all.
+ */
+const KEEP = `
+keep_foreign() {
+  umask 022
+  for key in ManageForeignRoutes ManageForeignRoutingPolicyRules ManageForeignNextHops; do
+    grep -Eqs "^[[:space:]]*$key[[:space:]]*=" /etc/systemd/networkd.conf /etc/systemd/networkd.conf.d/*.conf /run/systemd/networkd.conf.d/*.conf /usr/lib/systemd/networkd.conf /usr/lib/systemd/networkd.conf.d/*.conf && continue
+    mkdir -p /run/systemd/networkd.conf.d
+    printf '# Written by provision, until the next reboot.\\n[Network]\\n%s=no\\n' "$key" > "/run/systemd/networkd.conf.d/90-provision-$key.conf"
+  done
+  for link in /run/systemd/netif/links/*; do
+    file=$(sed -n 's/^NETWORK_FILE=//p' "$link") || continue
+    name=\${file##*/}
+    [ -n "$name" ] || continue
+    grep -Eqs '^[[:space:]]*KeepConfiguration[[:space:]]*=' "$file" /etc/systemd/network/"$name".d/*.conf /run/systemd/network/"$name".d/*.conf /usr/lib/systemd/network/"$name".d/*.conf && continue
+    mkdir -p /run/systemd/network/"$name".d
+    printf '# Written by provision, until the next reboot.\\n[Network]\\nKeepConfiguration=static\\n' > /run/systemd/network/"$name".d/${DROP_IN}
+  done
+}`;
+
+/** Shell text that has networkd read its files anew, where it runs, and take nothing of others away. */
+export const RESTART_NETWORKD = `systemctl -q is-active systemd-networkd.service || exit 0
+${KEEP.trim()}
+version=$(systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p')
+if [ "\${version:-0}" -gt ${LAST_HARMLESS} ]; then ( keep_foreign ); fi
+systemctl restart systemd-networkd.service`;
