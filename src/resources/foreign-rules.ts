@@ -76,14 +76,21 @@ export const WHOSE = String.raw`
  */
 const MISSING = String.raw`
 missing() {
+  # A run that was killed had not come so far, or the kernel is without this kind.
+  [ -e "$kept/$1" ] || { [ "$2" != docker ] || echo 0; return 0; }
   now=$(saved "$1") || return 1
-  # A run that was killed had not come so far.
-  [ -e "$kept/$1" ] || printf '%s\n' "$now" > "$kept/$1"
   { cat "$kept/$1"; printf '#now\n%s\n' "$now"; } | awk -v which="$2" '${WHOSE}
   # When firewalld has stopped, those are gone with it.
   function stopped_with(t, c, rule) { return !(("filter", "INPUT_ZONES") in policies) && standard(t, c, rule) }
+  # One line of what comes out; nothing is gathered, since a host may have tens of thousands of rules.
+  function emit(line) {
+    if (which == "each") { print table, line; return }
+    if (!opened) print "*" table
+    opened = 1
+    print line
+  }
   # What makes the chain hold wanted[1] to wanted[total], with what is new in it where it stands.
-  function ordered(c, total,   length_now, number, k, n, i, rule, line, last, first, end, text, double, place, count_of, behind, new) {
+  function ordered(c, total,   length_now, number, k, n, i, rule, line, last, first, end, double, place, count_of, behind, new) {
     length_now = lengths[table, c] + 0; line[0] = ""; number = 0; last = 0
     split("", place); split("", count_of); split("", behind)
     for (k = 1; k <= total; k++) place[wanted[k], ++count_of[wanted[k]]] = k
@@ -103,12 +110,10 @@ missing() {
     first = 1; end = 0
     while (first <= length_now && first <= number && present[table, c, first] == line[first]) first++
     while (!double && length_now - end >= first && number - end >= first && present[table, c, length_now - end] == line[number - end]) end++
-    if (first > length_now && first > number) return ""
+    if (first > length_now && first > number) return
     if (double && first <= length_now) { first = 1; end = 0 }
-    text = ""
-    for (k = first; k <= length_now - end; k++) text = text "-D" substr(present[table, c, k], 3) "\n"
-    for (k = first; k <= number - end; k++) text = text (end == 0 ? line[k] : "-I " c " " k substr(line[k], length(c) + 4)) "\n"
-    return text
+    for (k = first; k <= length_now - end; k++) emit("-D" substr(present[table, c, k], 3))
+    for (k = first; k <= number - end; k++) emit(end == 0 ? line[k] : "-I " c " " k substr(line[k], length(c) + 4))
   }
   /^#now$/ { now = 1; next }
   /^\*/ { table = substr($1, 2); if (!now) tables[++count] = table; next }
@@ -118,13 +123,17 @@ missing() {
   /^-A / { rules[table, $2, ++rule_count[table, $2]] = $0; note_bridge($0) }
   END {
     for (i = 1; i <= count; i++) {
-      table = tables[i]; made = ""; put = ""
-      for (j = 1; j <= chain_count[table]; j++) {
+      table = tables[i]; opened = 0
+      for (j = 1; j <= chain_count[table] && which != "docker"; j++) {
         c = names[table, j]
         if (firewalld_chain(table, c)) continue
         if (!((table, c) in policies)) {
-          if (which != "early" || c !~ /^DOCKER/) made = made "-N " c "\n"
-        } else if (chains[table, c] != "-" && chains[table, c] != policies[table, c]) made = made "-P " c " " chains[table, c] "\n"
+          if (which != "early" || c !~ /^DOCKER/) emit("-N " c)
+        } else if (chains[table, c] != "-" && chains[table, c] != policies[table, c]) emit("-P " c " " chains[table, c])
+      }
+      for (j = 1; j <= chain_count[table]; j++) {
+        c = names[table, j]
+        if (firewalld_chain(table, c)) continue
         total = 0
         for (k = 1; k <= rule_count[table, c]; k++) {
           rule = rules[table, c, k]
@@ -133,12 +142,11 @@ missing() {
           wanted[++total] = rule
           # Docker 20.10 makes these at its own start only.
           gone += by_docker(c, rule) && c !~ /^DOCKER-ISOLATION/
-          if (which == "each" || (which == "early" && !by_docker(c, rule) && (c !~ /^DOCKER/ || (table, c) in policies))) put = put rule "\n"
+          if (which == "each" || (which == "early" && !by_docker(c, rule) && (c !~ /^DOCKER/ || (table, c) in policies))) emit(rule)
         }
-        if (which == "all") put = put ordered(c, total)
+        if (which == "all") ordered(c, total)
       }
-      if (which == "each") { n = split(made put, each, "\n"); for (k = 1; k < n; k++) print table, each[k] }
-      else if (which != "docker" && made put != "") printf "*%s\n%s%sCOMMIT\n", table, made, put
+      if (opened) print "COMMIT"
     }
     if (which == "docker") print gone + 0
   }'
@@ -187,10 +195,14 @@ export const keepForeignRules = ({ script, dockerAnswers }: FirewalldChange): st
   `${compact(`${RULE_TOOLS}${MISSING}`)}
 mkdir -p -m 0700 /run/provision
 kept=/run/provision/iptables-$PROVISION_TRANSACTION
-failed=0
+failed=0 usable=
 if [ -d "$kept" ]; then put_all_back all || failed=1; else mkdir -m 0700 "$kept"; fi
 if [ "$failed" -eq 0 ]; then
-  for tool in $tools; do saved "$tool" > "$kept/$tool.new"; mv -f "$kept/$tool.new" "$kept/$tool"; done
+  for tool in $tools; do
+    # A kernel without this kind holds nothing of it.
+    if saved "$tool" > "$kept/$tool.new"; then mv -f "$kept/$tool.new" "$kept/$tool"; usable="$usable $tool"; fi
+  done
+  tools=$usable
 fi
 set +e
 ( set -e
