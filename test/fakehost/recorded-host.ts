@@ -7,9 +7,24 @@ export type RecordedRun = Readonly<Record<string, readonly FakeAnswer[]>>;
 
 const NONCE = /@@([0-9a-f]{16}) /;
 
+/** The same frames with another word, in the parts of a frame too (src/engine/frame.ts). */
+function reframed(text: string, from: string, to: string): string {
+  const within = (payload: string): string => {
+    const parts = Buffer.from(payload, 'base64').toString('latin1').replaceAll(`@@${from} `, `@@${to} `);
+    return Buffer.from(parts, 'latin1').toString('base64');
+  };
+  return text
+    .replaceAll(/ parts \d+ (\S+)$/gm, (_frame, payload: string) => {
+      const changed = within(payload);
+      return ` parts ${changed.length} ${changed}`;
+    })
+    .replaceAll(`@@${from} `, `@@${to} `);
+}
+
+const nonceOf = (stdin: string): string => NONCE.exec(stdin)?.[1] ?? 'none';
+
 /** Everything our scripts print is framed by a random word of theirs: the answer must have that of its question. */
-const framedFor = (stdin: string, text = ''): string =>
-  text.replaceAll('@@NONCE ', `@@${NONCE.exec(stdin)?.[1] ?? 'none'} `);
+const framedFor = (stdin: string, text = ''): string => reframed(text, 'NONCE', nonceOf(stdin));
 
 /** A host that answers as a real one did. A command more than was recorded ends 127. */
 export function replaying(answers: readonly FakeAnswer[]): Pick<FakeHostOptions, 'answer'> {
@@ -46,10 +61,9 @@ export function recordedIn(directory: string, hosts: readonly string[]): Recorde
       .filter((name) => name.endsWith('.in'))
       .sort()
       .map((name) => {
-        const nonce = NONCE.exec(read(host, name))?.[1] ?? 'none';
         return {
           code: Number(read(host, name.replace('.in', '.code'))),
-          stdout: read(host, name.replace('.in', '.out')).replaceAll(`@@${nonce} `, '@@NONCE '),
+          stdout: reframed(read(host, name.replace('.in', '.out')), nonceOf(read(host, name)), 'NONCE'),
         };
       });
   return Object.fromEntries(hosts.map((host) => [host, answersOf(host)]));
