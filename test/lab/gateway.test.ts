@@ -200,17 +200,12 @@ labSupport('NAT gateway on a bare Debian 12 host (row A)', () => {
   it(
     'at most one reload of firewalld a run, none when nothing changed',
     async () => {
-      const reloads = (): Promise<number> =>
-        lab
-          .on(
-            'gw1',
-            'journalctl -q -o cat _COMM=busctl _COMM=firewall-cmd | wc -l; cat /run/reloads 2>/dev/null | wc -l',
-          )
-          .then((text) => Number(text.trim().split('\n').at(-1)));
-      // firewall-cmd in our way: it counts its reloads and passes on.
+      const reloads = async (): Promise<number> =>
+        Number(await lab.on('gw1', 'cat /run/reloads 2>/dev/null | wc -l'));
+      // busctl in our way: it counts reloads and passes on.
       await lab.on(
         'gw1',
-        `mkdir -p /usr/local/sbin && printf '%s\\n' '#!/bin/sh' 'case "$*" in *--reload*) echo x >> /run/reloads;; esac' 'exec /usr/bin/firewall-cmd "$@"' > /usr/local/sbin/firewall-cmd && chmod +x /usr/local/sbin/firewall-cmd`,
+        `mkdir -p /usr/local/sbin && printf '%s\\n' '#!/bin/sh' 'case "$*" in *FirewallD1\\ reload) echo x >> /run/reloads;; esac' 'exec /usr/bin/busctl "$@"' > /usr/local/sbin/busctl && chmod +x /usr/local/sbin/busctl`,
       );
       await lab.run();
       expect(await reloads()).toBe(0);
@@ -220,7 +215,7 @@ labSupport('NAT gateway on a bare Debian 12 host (row A)', () => {
       );
       expect((await lab.run()).code).toBe(0);
       expect(await reloads()).toBe(1);
-      await lab.on('gw1', 'rm /usr/local/sbin/firewall-cmd /run/reloads');
+      await lab.on('gw1', 'rm /usr/local/sbin/busctl /run/reloads');
     },
     2 * MINUTES,
   );

@@ -342,13 +342,13 @@ labSupport('transactions on a real host', () => {
       before = await lab.on('gw1', SNAPSHOT);
       await lab.on(
         'gw1',
-        `mkdir -p /usr/local/sbin; printf '%s\\n' '#!/bin/sh' 'case "$*" in *--reload*) [ -e /run/failed ] || { touch /run/failed; exit 13; };; esac' 'exec /usr/bin/firewall-cmd "$@"' > /usr/local/sbin/firewall-cmd; chmod +x /usr/local/sbin/firewall-cmd`,
+        `mkdir -p /usr/local/sbin; printf '%s\\n' '#!/bin/sh' 'case "$*" in *FirewallD1\\ reload) [ -e /run/failed ] || { touch /run/failed; exit 13; };; esac' 'exec /usr/bin/busctl "$@"' > /usr/local/sbin/busctl; chmod +x /usr/local/sbin/busctl`,
       );
       lab.edit('host_vars/gw1.yml', (text) => text.replace('172.31.0.16/28', '172.31.0.0/26'));
       const { code, report, stderr } = await lab.run();
       expect([code, statusOf(report, 'gw1')]).toEqual([2, 'reverted']);
       expect(stderr).toContain('could not be changed');
-      await lab.on('gw1', 'rm -f /usr/local/sbin/firewall-cmd /run/failed');
+      await lab.on('gw1', 'rm -f /usr/local/sbin/busctl /run/failed');
       await expectAsBefore();
       lab.edit('host_vars/gw1.yml', (text) => text.replace('172.31.0.0/26', '172.31.0.16/28'));
       expect((await lab.run()).report.hosts.flatMap((host) => host.changes)).toEqual([]);
