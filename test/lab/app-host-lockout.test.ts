@@ -14,7 +14,7 @@ const ASYMMETRIC = `
 ip route replace default via 172.31.0.1 dev eth1 onlink
 ip route replace default via 172.31.0.1 dev eth0 onlink table 100
 ip rule add priority 100 fwmark 1 lookup 100
-nft 'add table ip marks; add chain ip marks out { type route hook output priority -150; }; add rule ip marks out tcp sport 22 meta mark set 1'
+nft 'add table ip marks; add chain ip marks leaving { type route hook output priority -150; }; add rule ip marks leaving tcp sport 22 meta mark set 1'
 for i in all eth0; do sysctl -qw net.ipv4.conf.$i.rp_filter=0; done`;
 const SYMMETRIC = `
 nft delete table ip marks

@@ -53,16 +53,16 @@ const foreign = (text: string): string =>
     .join('\n')
     .replaceAll(/\*[a-z]+\n(?::[A-Z]+ ACCEPT\n)*COMMIT\n?/g, '');
 
-/** In the place of firewall-cmd: a reload that has been made, and then this, once. */
-const then = (what: string): string => `cat > /usr/local/bin/firewall-cmd <<'PROGRAM'
+/** In the place of busctl: a reload that has been made, and then this, once. */
+const then = (what: string): string => `cat > /usr/local/bin/busctl <<'PROGRAM'
 #!/bin/sh
-/usr/bin/firewall-cmd "$@"; code=$?
-[ "$1" = --reload ] || exit "$code"
-rm /usr/local/bin/firewall-cmd
+/usr/bin/busctl "$@"; code=$?
+case "$*" in *'FirewallD1 reload') ;; *) exit "$code" ;; esac
+rm /usr/local/bin/busctl
 iptables-save | grep -c OPS-NAT > /run/in-between
 ${what}
 PROGRAM
-chmod 755 /usr/local/bin/firewall-cmd`;
+chmod 755 /usr/local/bin/busctl`;
 
 for (const [kind, prefix] of [
   ['nft', ''],
@@ -98,10 +98,9 @@ for (const [kind, prefix] of [
       'a first run, which starts firewalld, deletes none of them',
       async () => {
         const before = await on(ALL);
-        const { report, stdout, stderr } = await run();
+        const { report } = await run();
         expect(changesOf(report, 'gw1')).toContain('live service:firewalld: running');
         expect(foreign(await on(ALL))).toBe(foreign(before));
-        expect(stdout + stderr).toContain('iptables rules of others (');
         expect(changesOf((await run()).report, 'gw1')).toEqual([]);
         expect(await leftover()).toBe('');
       },
@@ -144,7 +143,7 @@ for (const [kind, prefix] of [
         expect([code, statusOf(report, 'gw1')]).toEqual([2, 'reverted']);
         // Control: firewalld 1 had deleted them.
         if (release !== 'debian-13') expect(await on('cat /run/in-between')).toBe('0');
-        expect(await on('ls /usr/local/bin/firewall-cmd 2>/dev/null; true')).toBe('');
+        expect(await on('ls /usr/local/bin/busctl 2>/dev/null; true')).toBe('');
         expect(await on('firewall-cmd --zone=public --query-service=https; true')).toBe('no');
         expect(await on(ALL)).toBe(before);
         expect(await leftover()).toBe('');
