@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { changesOf, gatewayLab, SNAPSHOT, statusOf, touched } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
+import { release } from './release.ts';
 import { labSupport } from './support.ts';
 
 const MINUTES = 60_000;
@@ -190,11 +191,13 @@ export default playbook('wants', [play({ hosts: 'gw1', roles: [natGateway()], ch
     'a host prepared by hand: exactly the hand-made state comes back, with owner, mode and time of its files',
     async () => {
       declare('present');
+      // By firewalld before 1.0 it lets every host of the network out, and going back to that fails the check of iso1.
+      const masquerade = release === 'debian-11' ? '' : '<masquerade/>';
       // As if provision had never been there, and somebody had made a gateway of it by hand.
       await lab.on(
         'gw1',
         `systemctl -q stop firewalld; rm -rf /var/lib/provision/baseline /etc/firewalld/policies/provision-forward.xml
-printf '%s\\n' '<?xml version="1.0" encoding="utf-8"?>' '<!-- by hand -->' '<zone><short>Mine</short><interface name="eth0"/><service name="ssh"/><port port="9100" protocol="tcp"/><masquerade/></zone>' > /etc/firewalld/zones/public.xml
+printf '%s\\n' '<?xml version="1.0" encoding="utf-8"?>' '<!-- by hand -->' '<zone><short>Mine</short><interface name="eth0"/><service name="ssh"/><port port="9100" protocol="tcp"/>${masquerade}</zone>' > /etc/firewalld/zones/public.xml
 chown 1000:4 /etc/firewalld/zones/public.xml; chmod 640 /etc/firewalld/zones/public.xml; touch -d 2020-01-01 /etc/firewalld/zones/public.xml
 printf '# by hand\\nnet.ipv4.ip_forward=1\\n' > /etc/sysctl.d/99-zz-provision-nat-gateway.conf; chmod 600 /etc/sysctl.d/99-zz-provision-nat-gateway.conf
 systemctl -q start firewalld; sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.eth0.send_redirects=1 net.ipv4.conf.all.accept_redirects=1`,
