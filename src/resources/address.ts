@@ -5,6 +5,7 @@ import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
 import { addressSaving } from './address-saving.ts';
 import type { Saving } from './address-saving.ts';
+import { restartNetworkd } from './networkd-restart.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS, listDifference } from './describe.ts';
 import { parseNic, readNic, wasRead } from './nic-manager.ts';
@@ -165,9 +166,14 @@ const addressesOfNic = defineResource<Placed, AddressState>({
       ...missing.map((block) => sh`ip addr replace ${block} dev ${nic}`),
     ];
     if ('refused' in saving) return { steps };
-    if (JSON.stringify(from.saved) !== JSON.stringify(to.saved))
+    const moved = JSON.stringify(from.saved) !== JSON.stringify(to.saved);
+    if (moved)
       steps.push(text === null ? removeSaved(saving.file) : writeFile(saving.file, text, { mode: '0644' }));
-    return { steps, paths: [saving.file] };
+    return {
+      steps,
+      paths: [saving.file],
+      ...(moved && saving.format === 'networkd' ? { handlers: [restartNetworkd] } : {}),
+    };
   },
   sentence: ({ field, layer, before, after }, { nic }) => {
     const { extra, missing } = listDifference(before, after);

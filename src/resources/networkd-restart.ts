@@ -1,3 +1,5 @@
+import type { Handler } from '../model/resource.ts';
+
 /** Our name among the drop-ins of networkd.conf(5) and systemd.network(5). */
 const DROP_IN = '90-provision-keep.conf';
 
@@ -28,9 +30,16 @@ keep_foreign() {
   done
 }`;
 
-/** Shell text that has networkd read its files anew, where it runs, and take nothing of others away. */
-export const RESTART_NETWORKD = `systemctl -q is-active systemd-networkd.service || exit 0
+/**
+ * Has networkd read its files anew, where it runs, at most once a run, and take nothing of others away. A reload would take every address,
+ * route and rule of others off the NICs whose files changed before it adds its own; a restart only adds. Without either, what was saved would be gone with
+ * the next `networkctl reconfigure`.
+ */
+export const restartNetworkd: Handler = {
+  id: 'networkd restart',
+  script: `systemctl -q is-active systemd-networkd.service || exit 0
 ${KEEP.trim()}
 version=$(systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p')
 if [ "\${version:-0}" -gt ${LAST_HARMLESS} ]; then ( keep_foreign ); fi
-systemctl restart systemd-networkd.service`;
+systemctl restart systemd-networkd.service`,
+};

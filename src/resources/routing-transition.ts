@@ -2,7 +2,7 @@ import { sameValue } from '../model/difference.ts';
 import type { Fields, FieldValue, State, Transition } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { removeFile, writeFile } from '../shell/write-file.ts';
-import { RESTART_NETWORKD } from './networkd-restart.ts';
+import { restartNetworkd } from './networkd-restart.ts';
 import { routingSteps } from './routing-live.ts';
 import type { LiveRouting } from './routing-live.ts';
 import { ROUTING_SCRIPT, ROUTING_UNIT, UNIT_FILE, UNIT_LINK } from './routing-unit.ts';
@@ -62,10 +62,8 @@ export function routingTransition(
       ...(followed && !follows ? [sh`systemctl stop ${ROUTING_UNIT} 2>/dev/null || true`] : []),
       ...routingSteps(liveOf(from.live), liveOf(to.live)),
       ...(follows && (ofUnit || !followed) ? [sh`systemctl restart ${ROUTING_UNIT}`] : []),
-      // A reload would take every address, route and rule of others off the NICs before it adds its own; a restart
-      // only adds.
-      ...(dropIns.length > 0 ? [RESTART_NETWORKD] : []),
     ],
+    ...(dropIns.length > 0 ? { handlers: [restartNetworkd] } : {}),
     paths: [...dropIns, ...(ofUnit ? [ROUTING_SCRIPT, UNIT_FILE, UNIT_LINK] : [])],
   };
 }

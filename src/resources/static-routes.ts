@@ -4,7 +4,7 @@ import { sh } from '../shell/quote.ts';
 import { parseReadFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS, listDifference } from './describe.ts';
-import { RESTART_NETWORKD } from './networkd-restart.ts';
+import { restartNetworkd } from './networkd-restart.ts';
 import { parseNic, readNic, wasRead } from './nic-manager.ts';
 
 /** A way to one address by a router that the NIC reaches. */
@@ -161,11 +161,8 @@ const routesOfNic = defineResource<Placed, RoutesState>({
       writes: moved
         ? [text === null ? removeFile(saving.file) : writeFile(saving.file, text, { mode: '0644' })]
         : [],
-      steps: [
-        ...live,
-        // networkd takes away what it does not know of; a restart only adds.
-        ...(moved && saving.byNetworkd ? [RESTART_NETWORKD] : []),
-      ],
+      steps: live,
+      ...(moved && saving.byNetworkd ? { handlers: [restartNetworkd] } : {}),
       paths: [saving.file],
     };
   },

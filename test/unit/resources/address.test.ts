@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { isProvisionError } from '../../../src/model/error.ts';
 import type { ProbeOutput } from '../../../src/model/resource.ts';
+import { restartNetworkd } from '../../../src/resources/networkd-restart.ts';
 import { secondaryAddresses } from '../../../src/resources/index.ts';
 import { captured, describeResource, facts } from './conformance.ts';
 
@@ -43,6 +44,8 @@ describe('further addresses of a NIC', () => {
       `ip addr replace '172.31.0.4/32' dev 'eth0'`,
     ]);
     expect(change?.apply.paths).toEqual([DROP_IN]);
+    // Or the next `networkctl reconfigure` would take them away.
+    expect(change?.apply.handlers).toEqual([restartNetworkd]);
     expect(change?.text?.after).toContain('[Network]\nAddress=172.31.0.3/32\nAddress=172.31.0.4/32\n');
     expect(change?.changes[0]?.sentence).toBe(
       'eth0: missing live: address 172.31.0.3/32, address 172.31.0.4/32',

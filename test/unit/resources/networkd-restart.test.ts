@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { RESTART_NETWORKD } from '../../../src/resources/networkd-restart.ts';
+import { restartNetworkd } from '../../../src/resources/networkd-restart.ts';
 
 const KEEP_CONFIGURATION = '90-provision-keep.conf';
 
@@ -33,7 +33,7 @@ describe('a restart of systemd-networkd', () => {
 
   /** Runs it as a transaction does, below a directory of its own; answers what was asked of systemctl. */
   function restart(version: number, active = true): string[] {
-    const script = RESTART_NETWORKD.replaceAll(/(?<=[ "])\/(?=(run|etc|usr)\/)/g, `${root}/`);
+    const script = restartNetworkd.script.replaceAll(/(?<=[ "])\/(?=(run|etc|usr)\/)/g, `${root}/`);
     const systemctl = `systemctl() { case "$*" in --version) echo 'systemd ${version} (${version}-1)' ;; '-q is-active'*) ${String(active)} ;; *) echo "$*" >> ${root}/asked ;; esac; }`;
     const input = `set -e; umask 077; cd ${root}\n${systemctl}\n${script}`;
     execFileSync('dash', [], { input, stdio: ['pipe', 'ignore', 'pipe'] });
