@@ -104,7 +104,7 @@ async function compiled(
     print(count, row.seconds.toFixed(2), row.cpu.toFixed(2), row.rssMb.toFixed(0));
     rows.push([count, row]);
   }
-  draw(name, rows);
+  draw(name.replace('Backends', 'backends'), rows);
 }
 
 const vpc = { networks: { 'vpc-a': { cidr: '172.31.0.0/16', gateway: '172.31.0.1' } } };
@@ -155,7 +155,7 @@ async function oneOfMany(): Promise<void> {
     print(count, median(firsts).toFixed(2), row.seconds.toFixed(2), row.rssMb.toFixed(0));
     rows.push([count, row]);
   }
-  draw('one host of', rows);
+  draw('hosts, -l one', rows);
 }
 
 try {

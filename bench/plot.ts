@@ -21,7 +21,7 @@ const decades = (values: readonly number[]): [number, number] => [
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_none, index) => from + index);
 
-/** Names at the ends of the lines, pushed down where they would cover each other. */
+/** Names beside the plot, as high as their lines end, pushed down where they would cover each other. */
 function spread(ends: readonly number[]): number[] {
   const order = ends.map((_end, index) => index).toSorted((a, b) => (ends[a] ?? 0) - (ends[b] ?? 0));
   const places = [...ends];
@@ -58,13 +58,7 @@ function panel({ title, unit, lines }: Panel, offset: number): string {
     const dots = path.map(
       (at) => `<circle cx="${at.split(',')[0]}" cy="${at.split(',')[1]}" r="2.5" fill="${colour}"/>`,
     );
-    const label = text(
-      x(own.at(-1)?.[0] ?? 1) + 7,
-      (names[index] ?? 0) + 4,
-      name,
-      'start',
-      `fill="${colour}"`,
-    );
+    const label = text(WIDTH - RIGHT + 10, (names[index] ?? 0) + 4, name, 'start', `fill="${colour}"`);
     return `<polyline points="${path.join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5"/>${dots.join('')}${label}`;
   });
   return `<g transform="translate(${offset} 0)">${text(LEFT, 20, `${title}, ${unit}`, 'start', 'font-weight="600"')}<g stroke="#8884" stroke-width="1">${grid.join('').replaceAll('<text', '<text stroke="none"')}</g>${drawn.join('')}</g>`;
