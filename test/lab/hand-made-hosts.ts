@@ -82,6 +82,10 @@ const BRIDGES = [1, 2]
   )
   .join('\n');
 
+/** What the articles have wrong about a second NIC: an address, or SNAT, chooses no way out. */
+const UNLED =
+  /^eth1 \(172\.31\.0\.14\): no rule of routing leads what has this address out by it: that leaves by eth0/;
+
 /** A second in which nothing is translated, of iptables. */
 const WITHOUT_NAT =
   'iptables-save -t nat > /run/by-hand; iptables -t nat -F PREROUTING; iptables -t nat -F POSTROUTING; sleep 1; iptables-restore < /run/by-hand';
@@ -174,6 +178,7 @@ ${untilAppsListen(APPS)}`,
     notes: [
       /^bridge br-eip1: its address 172\.19\.0\.100\/16 puts all of that network behind the bridge/,
       /^bridge br-eip2: its address 172\.19\.0\.101\/16 puts all of that network behind the bridge/,
+      UNLED,
       /^No rule of adopt is saved: a reboot loses them today\.$/,
       /^net\.ipv4\.ip_forward is 0: nothing is forwarded today, and will be\.$/,
     ],
@@ -201,6 +206,7 @@ iptables -t nat -I POSTROUTING -p all -s 172.19.0.100 -j SNAT --to-source 172.31
 iptables -t nat -I POSTROUTING -p all -s 172.19.0.101 -j SNAT --to-source 172.31.0.14
 iptables -t nat -I POSTROUTING -p all -s 172.19.0.102 -j SNAT --to-source 172.31.0.14`,
     notes: [
+      UNLED,
       /^-t nat -A POSTROUTING -s 172\.19\.0\.102\/32 .*: its source is in the Docker network eip_bridge, and no container of a fixed address has it/,
       /^container typo of eip:latest \(eip_bridge 172\.18\.0\.101\): cannot start: 172\.18\.0\.101 is not in 172\.19\.0\.0\/16 of eip_bridge$/,
       /^No rule of adopt is saved: a reboot loses them today\.$/,
@@ -268,7 +274,22 @@ ${SHAPED}`,
     ],
     broken: WITHOUT_NAT,
   },
-  // Scheme one of the article binds addresses and no more; what it lacks, as people add it.
+  'an app host whose apps bind addresses (seed 003)': {
+    host: 'app1',
+    source: 'inventory/lab-app-host',
+    playbook: 'playbooks/app-host.ts',
+    hosts: (text) => text.replace(/ {10}egress:\n(?: {12}.*\n)+/, ''),
+    known: '',
+    typed: `${installApps(BOUND, '198.51.100.10')}
+${untilAppsListen(BOUND)}`,
+    notes: [UNLED],
+    differs: [],
+    left: [],
+    // By the other address nobody is served before the run.
+    traffic: [{ from: 'outside1', address: '109.25.48.65', port: 8090, rate: 50 }],
+    broken: 'systemctl stop bound-0; sleep 1; systemctl start bound-0',
+  },
+  // What scheme one lacks, as people add it.
   'an app host by policy routing (seed 003)': {
     host: 'app1',
     source: 'inventory/lab-app-host',

@@ -94,6 +94,27 @@ export function importPolicy(
   return { found, routers };
 }
 
+/** NICs beside that of the default route which are ways out too, and that nothing leads to: the way out is looked up before SNAT. */
+export function tellUnled(
+  { addresses, defaultNic, policyRules }: Reading & { readonly defaultNic: string },
+  mapped: readonly string[],
+  notes: Notes,
+): void {
+  const networkAt = ({ address, prefix }: HostAddress): string => networkOf(`${address}/${prefix}`);
+  const beside = addresses.filter(({ nic }) => nic === defaultNic).map(networkAt);
+  for (const each of addresses) {
+    const { nic, address, kind } = each;
+    if (nic === defaultNic || kind === 'bridge' || beside.length === 0) continue;
+    // A NIC towards a network inside is no way out.
+    if (!beside.includes(networkAt(each)) && !mapped.includes(address)) continue;
+    if (policyRules.some(({ says }) => bare(says?.from ?? '') === address)) continue;
+    notes.add(
+      `${nic} (${address})`,
+      `no rule of routing leads what has this address out by it: that leaves by ${defaultNic}, and is lost where the network looks at sources; app hosts get such rules for every NIC`,
+    );
+  }
+}
+
 const AUTOMATIC = /^169\.254\./;
 
 /** Routes that somebody typed, and that nothing takes over. */

@@ -13,7 +13,7 @@ import { importListeners } from './host-listeners.ts';
 import type { ImportedListener } from './host-listeners.ts';
 import { importNat } from './host-nat.ts';
 import type { ImportedNat } from './host-nat.ts';
-import { importPolicy, tellRoutes } from './host-policy.ts';
+import { importPolicy, tellRoutes, tellUnled } from './host-policy.ts';
 import type { ImportedBind } from './host-policy.ts';
 import type { HostAddress, HostReading } from './host-reading.ts';
 import { importSysctls } from './host-sysctls.ts';
@@ -66,7 +66,7 @@ function eipNames(host: Host, addresses: readonly HostAddress[]) {
     made.set(address, unique(nic, 'eip'));
     return made.get(address) ?? '';
   };
-  return { nameOf, made };
+  return { nameOf, made, known: [...known.keys()] };
 }
 
 /**
@@ -77,7 +77,7 @@ export function importHost(reading: HostReading, host: Host): ImportedHost {
   const found = notes();
   const { rules, ownChains } = readRuleText(reading.rules);
   const { addresses } = reading;
-  const { nameOf, made } = eipNames(host, addresses);
+  const { nameOf, made, known } = eipNames(host, addresses);
   const dockerBridges = ['docker0', ...reading.networks.map(({ bridge }) => bridge)];
 
   // In this order: a service that is spread is no plain DNAT entry, and the rules of a bridge are no SNAT table.
@@ -100,6 +100,7 @@ export function importHost(reading: HostReading, host: Host): ImportedHost {
   const isGateway = nat.found.length > 0;
   const bandwidth = isGateway ? importBandwidth(reading, nameOf, found) : { found: [], used: [] };
   const conntrack = importSysctls(reading, isGateway, found);
+  tellUnled(reading, known, found);
   tellRoutes(reading.routes, ways, found);
   const declared = docker.found.flatMap(({ containers }) => containers.map(({ name }) => name));
   const rest = {

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from '@jest/globals';
 import type { ImportedBridge } from '../../../../src/inventory/import/host-egress.ts';
 import type { ImportedListener } from '../../../../src/inventory/import/host-listeners.ts';
 import { importNics } from '../../../../src/inventory/import/host-nics.ts';
-import { importPolicy, tellRoutes } from '../../../../src/inventory/import/host-policy.ts';
+import { importPolicy, tellRoutes, tellUnled } from '../../../../src/inventory/import/host-policy.ts';
 import { policyRuleOf, routeOf } from '../../../../src/inventory/import/host-routes.ts';
 import { viasOf } from '../../../../src/inventory/import/host-vias.ts';
 import { notes } from '../../../../src/inventory/import/import-notes.ts';
@@ -77,6 +77,26 @@ describe('rules of routing', () => {
   it('a table of two ways out is none of one NIC', () => {
     const two = [...ROUTES, 'default via 172.31.0.9 dev eth0 table 101 metric 9'];
     expect(policyOf(['100: from 172.31.0.14 lookup 101'], two).found).toEqual([]);
+  });
+});
+
+describe('NICs that nothing leads to', () => {
+  const toldOf = (more: readonly string[], mapped: readonly string[], rules: readonly string[]) => {
+    const told = notes();
+    const others = more.map((address, index) => ({ nic: `eth${index + 2}`, address, prefix: 24, kind: '' }));
+    const reading = {
+      addresses: [...ADDRESSES, ...others],
+      routes: [],
+      policyRules: rules.map(policyRuleOf),
+    };
+    tellUnled({ ...reading, defaultNic: 'eth0' }, mapped, told);
+    return told.list.map((note) => note.split(': ')[0]);
+  };
+
+  it('are told where they are ways out: in the network of the default route, or with an EIP', () => {
+    expect(toldOf(['10.0.0.2'], [], [])).toEqual(['eth1 (172.31.0.14)']);
+    expect(toldOf(['10.0.0.2'], ['10.0.0.2'], [])).toEqual(['eth1 (172.31.0.14)', 'eth2 (10.0.0.2)']);
+    expect(toldOf([], [], ['100: from 172.31.0.14 lookup 101'])).toEqual([]);
   });
 });
 

@@ -181,6 +181,10 @@ describe('hosts as the articles set them up', () => {
         /^container third, port 5353:53\/udp on 0\.0\.0\.0: an entry publishes on 172\.31\.0\.14 alone/,
       ),
       expect.stringMatching(/^container third, TOKEN: its value is not read/),
+      // The error of the article: SNAT comes after routing.
+      expect.stringMatching(
+        /^eth1 \(172\.31\.0\.14\): no rule of routing leads what has this address out by it: that leaves by eth0/,
+      ),
       expect.stringMatching(
         /^container typo .*: cannot start: 172\.18\.0\.101 is not in 172\.19\.0\.0\/16 of eip_bridge$/,
       ),
