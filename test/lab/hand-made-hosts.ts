@@ -137,7 +137,7 @@ nics: { eth0: { network: vpc-a, address: 172.31.0.2/24 } }
 eips: { office: { public: 203.0.113.10, private: 172.31.0.2 } }
 `,
     // "The NIC is in the zone public by default": NetworkManager puts it there, on the system of the article.
-    typed: `apt-get -qq -y install firewalld >/dev/null 2>&1
+    typed: `apt-get -qq -y install firewalld conntrack >/dev/null 2>&1
 systemctl -q enable firewalld; systemctl start firewalld
 firewall-cmd -q --add-interface=eth0 --permanent
 firewall-cmd -q --add-masquerade --permanent; firewall-cmd -q --reload
@@ -157,7 +157,9 @@ iptables -t nat -A PREROUTING -d 172.31.0.2 -p icmp -j DNAT --to-destination 172
       { from: 'db1', address: '198.51.100.10', port: 80, rate: 50 },
       { from: 'outside1', address: '203.0.113.10', port: 8080, rate: 50 },
     ],
-    broken: `firewall-cmd -q --remove-masquerade; ${WITHOUT_NAT}; firewall-cmd -q --add-masquerade`,
+    // What began untranslated is remembered so for two minutes, and whoever gets its port again is lost too.
+    broken: `firewall-cmd -q --remove-masquerade; ${WITHOUT_NAT}; firewall-cmd -q --add-masquerade
+conntrack -D -p tcp --state SYN_SENT >/dev/null 2>&1`,
     // firewalld drops what is new while it reloads, and before 2.0 deletes the rules of iptables.
     costs: 'iptables-save -t nat > /run/by-hand; firewall-cmd -q --reload; iptables-restore < /run/by-hand',
   },
