@@ -36,7 +36,10 @@ const isList =
     Array.isArray(value) && value.every((item) => is(item));
 const isPath: Is<string> = (value): value is string => isText(value) && value.startsWith('/');
 const isHandler: Is<Handler> = (value): value is Handler =>
-  isData(value) && isText(value['id']) && isText(value['script']);
+  isData(value) &&
+  isText(value['id']) &&
+  isText(value['script']) &&
+  (value['last'] === undefined || typeof value['last'] === 'boolean');
 const isFieldValue: Is<FieldValue> = (value): value is FieldValue =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value) || isList(isText)(value);
 const isChange: Is<Change> = (value): value is Change =>

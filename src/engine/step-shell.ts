@@ -9,12 +9,11 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH`;
 export const STARTED =
   'read -r up _ </proc/uptime; PROVISION_STARTED="${up%.*}${up#*.}0000"; export PROVISION_STARTED';
 
-/** The scripts of all handlers, each id once. */
+/** The scripts of all handlers, each id once, in the order of their changes; those that must be last come last. */
 export function handlersOf(transitions: readonly Transition[]): string[] {
-  const byId = new Map(
-    transitions.flatMap((t) => t.handlers ?? []).map((handler) => [handler.id, handler.script]),
-  );
-  return [...byId.values()];
+  const byId = new Map(transitions.flatMap((t) => t.handlers ?? []).map((handler) => [handler.id, handler]));
+  const all = [...byId.values()];
+  return [...all.filter(({ last }) => !last), ...all.filter(({ last }) => last)].map(({ script }) => script);
 }
 
 /** Shell functions `name_0`, `name_1`, … of these texts. A text may be empty or only a comment. */

@@ -59,6 +59,8 @@ export interface Facts {
 export interface Handler {
   readonly id: string;
   readonly script: string;
+  /** After all others, in whatever order the changes come: it puts right what they leave. */
+  readonly last?: boolean;
 }
 
 export interface Transition {

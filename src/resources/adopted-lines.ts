@@ -122,8 +122,11 @@ function sentence({ field, layer, before, after }: FieldDifference): string {
   return `${after === null ? 'takes over' : 'puts back'} ${number} ${where}: ${rules}`;
 }
 
-/** The last word of a way, after every other step and handler: reloads of firewalld 1 empty these chains. */
-const lastly = (script: string): Handler[] => [{ id: 'rules made by hand', script }];
+/**
+ * The last word of a way, after every other step and handler: reloads of firewalld 1 empty these chains. On a way back
+ * the changes come the other way round, and with them their handlers.
+ */
+const lastly = (script: string): Handler[] => [{ id: 'rules made by hand', script, last: true }];
 
 /** A file with what it will hold. */
 interface Rewritten {

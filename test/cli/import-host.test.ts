@@ -37,7 +37,9 @@ describe('provision import host', () => {
     const { code, stdout, stderr } = await importing(project, 'db1');
     expect([code, host.connections, host.execs]).toEqual([0, 1, 1]);
     expect(stdout).toMatch(/^# Made by `provision import host db1` from what the host does now\.$/m);
-    expect(stdout).toMatch(/^# Put db1 into the group load-balancer, /m);
+    expect(stdout).toMatch(
+      /^# Put db1 into the group load-balancer, and look at: provision plan playbooks\/load-balancer\.ts -i /m,
+    );
     expect(stdout).toContain('- { address: 10.1.160.14 }');
     const notes = stderr.split('\n').filter((line) => line.startsWith('note: '));
     expect(notes).toHaveLength(5);

@@ -122,6 +122,15 @@ describe('a transaction', () => {
     expect(broken).toMatchObject({ ending: 'reverted', files: ['a', 'b'] });
   });
 
+  it('a handler that must be last is, wherever its change stands', () => {
+    const asks = (name: string, last: boolean) =>
+      makes(name, {
+        apply: { steps: [], handlers: [{ id: name, script: `echo ${name} >> ${root}/handled`, last }] },
+      });
+    play({ packages: [], changes: [asks('puts-right', true), asks('reloads', false)] });
+    expect(readFileSync(`${root}/handled`, 'utf8')).toBe('reloads\nputs-right\n');
+  });
+
   it('case 7: a script cut off anywhere on its way does nothing', () => {
     const whole = launchScript(transaction({ packages: [], changes: [makes('a')] }));
     for (let cut = 1; cut < whole.length - 20; cut += Math.ceil(whole.length / 40)) {

@@ -85,13 +85,12 @@ export function tellLeftovers(
 ): void {
   const bridges = reading.networks.map(({ bridge }) => bridge);
   tellRules(rules, ownChains, ['docker0', ...bridges], reading, known, notes);
-  reading.policyRules.forEach((line) =>
-    notes.add(`ip rule ${line}`, 'stays as it is; app hosts get rules of their own for each NIC of egress'),
-  );
   reading.qdiscs.forEach((line) =>
     notes.add(
       `tc: ${line}`,
-      'stays as it is; bandwidth limits EIPs, and refuses a NIC that has a qdisc of somebody else',
+      line.startsWith('qdisc ingress ')
+        ? 'stays as it is; a run that declares bandwidth for this NIC is refused beside it'
+        : 'stays as it is, beside what bandwidth declares',
     ),
   );
   reading.nftTables.forEach((line) => notes.add(`nftables: ${line}`, 'is left as it is'));

@@ -1,3 +1,4 @@
+import { namer } from './gateway-names.ts';
 import type { HostAddress } from './host-reading.ts';
 import type { Notes } from './import-notes.ts';
 import { bare, natRules, saysOnly } from './iptables-text.ts';
@@ -7,6 +8,8 @@ interface ImportedBackend {
   readonly address: string;
   readonly port?: number;
   readonly weight?: number;
+  /** The router towards it. */
+  readonly via?: string;
 }
 
 /** An entry of `listeners`. */
@@ -96,7 +99,6 @@ function listenerOf(
   group: readonly Rule[],
   rules: readonly Rule[],
   own: readonly string[],
-  name: string,
   notes: Notes,
 ): { listener: ImportedListener; used: Rule[] } | null {
   const [first] = group;
@@ -132,7 +134,7 @@ function listenerOf(
     );
   return {
     listener: {
-      ...{ name, address, port: Number(port), protocol, snat },
+      ...{ name: '', address, port: Number(port), protocol, snat },
       algorithm: group.some(({ options }) => options.get('--mode') === 'random') ? 'random' : 'round-robin',
       backends: targets.slice(0, met.length).flatMap((to, index) =>
         to === null
@@ -151,7 +153,12 @@ function listenerOf(
 }
 
 /** Services that are spread by `statistic`, or that hide their clients from the one backend that they have. */
-function spread(rules: readonly Rule[], own: readonly string[], notes: Notes): Recognised<ImportedListener> {
+function spread(
+  rules: readonly Rule[],
+  own: readonly string[],
+  unique: ReturnType<typeof namer>,
+  notes: Notes,
+): Recognised<ImportedListener> {
   const groups = new Map<string, Rule[]>();
   for (const rule of natRules(rules, 'PREROUTING', 'DNAT')) {
     if (!saysOnly(rule, SPREADING)) continue;
@@ -164,14 +171,15 @@ function spread(rules: readonly Rule[], own: readonly string[], notes: Notes): R
       group.some(({ options }) => options.has('--mode')) ||
       (to && backRule(rules, to, group[0]?.options.get('-p'), own));
     const [rule] = group;
-    const name = `${rule?.options.get('-p') ?? ''}-${rule?.options.get('--dport') ?? ''}`;
-    return isListener ? (listenerOf(group, rules, own, name, notes) ?? []) : [];
+    const wish = `${rule?.options.get('-p') ?? ''}-${rule?.options.get('--dport') ?? ''}`;
+    const found = isListener ? listenerOf(group, rules, own, notes) : null;
+    return found ? [{ ...found, listener: { ...found.listener, name: unique(wish, 'listener') } }] : [];
   });
   return { found: made.map(({ listener }) => listener), used: made.flatMap(({ used }) => used) };
 }
 
 /** One port that is spread over ports of the host itself. */
-function redirected(rules: readonly Rule[]): Recognised<ImportedListener> {
+function redirected(rules: readonly Rule[], unique: ReturnType<typeof namer>): Recognised<ImportedListener> {
   const used = natRules(rules, 'PREROUTING', 'REDIRECT').filter(
     (rule) =>
       saysOnly(rule, ['-p', '--dport', '-j', '--to-ports', '--random', '--random-fully']) &&
@@ -182,7 +190,8 @@ function redirected(rules: readonly Rule[]): Recognised<ImportedListener> {
   const found = used.map(({ options }): ImportedListener => {
     const port = Number(options.get('--dport'));
     const protocol = options.get('-p') === 'udp' ? 'udp' : 'tcp';
-    return { name: `redirect-${port}`, redirect: { port, to: options.get('--to-ports') ?? '', protocol } };
+    const name = unique(`redirect-${port}`, 'redirect');
+    return { name, redirect: { port, to: options.get('--to-ports') ?? '', protocol } };
   });
   return { found, used };
 }
@@ -194,7 +203,8 @@ export function importListeners(
   notes: Notes,
 ): Recognised<ImportedListener> {
   const own = addresses.map(({ address }) => address);
-  const [services, redirects] = [spread(rules, own, notes), redirected(rules)];
+  const unique = namer();
+  const [services, redirects] = [spread(rules, own, unique, notes), redirected(rules, unique)];
   return {
     found: [...services.found, ...redirects.found],
     used: [...services.used, ...redirects.used],

@@ -9,6 +9,7 @@ import {
   rangesOverlap,
 } from '../../model/ipv4.ts';
 import type { AddressRange } from '../../model/ipv4.ts';
+import { namer } from './gateway-names.ts';
 import type { Recognised } from './host-listeners.ts';
 import type { HostDockerNetwork } from './host-docker.ts';
 import type { HostAddress, HostReading, HostZone } from './host-reading.ts';
@@ -130,6 +131,7 @@ const TO = /^(\d+\.\d+\.\d+\.\d+)(?::(\d+)(?:-(\d+))?)?$/;
 function services(rules: readonly Rule[], addresses: readonly HostAddress[], eipOf: EipNames, notes: Notes) {
   const found: Omit<ImportedDnat, 'remark'>[] = [];
   const why = new Map<Rule, string>();
+  const unique = namer();
   const taken: { readonly address: string; readonly protocol: string; readonly ports: AddressRange }[] = [];
   const used = natRules(rules, 'PREROUTING', 'DNAT').filter((rule) => {
     const { options } = rule;
@@ -163,7 +165,7 @@ function services(rules: readonly Rule[], addresses: readonly HostAddress[], eip
         `the entry holds for whoever asks ${address}, also by another NIC and from inside`,
       );
     found.push({
-      ...{ name: `${protocol}-${port}`, eip: eipOf(address), protocol, port, to },
+      ...{ name: unique(`${protocol}-${port}`, 'dnat'), eip: eipOf(address), protocol, port, to },
       toPort: toPort === port ? null : toPort,
     });
     return true;

@@ -1,6 +1,12 @@
 import { isIPv4 } from 'node:net';
 import { containerOf, dockerNetworkOf } from './host-docker.ts';
 import type { HostContainer, HostDockerNetwork } from './host-docker.ts';
+import { policyRuleOf, routeOf } from './host-routes.ts';
+import type { HostPolicyRule, HostRoute } from './host-routes.ts';
+import { shaperOf } from './host-shaping.ts';
+import type { HostShaper } from './host-shaping.ts';
+import { sysctlsOf } from './host-sysctls.ts';
+import type { HostSysctl } from './host-sysctls.ts';
 import { isObject, listOf, parsed, textOf } from './host-json.ts';
 
 /** An address of the host, as ip(8) says. */
@@ -38,10 +44,16 @@ export interface HostReading {
   /** A reload of firewalld before 2.0 deletes every rule of iptables, whoever made it. */
   readonly reloadDeletes: boolean;
   readonly forwarding: boolean;
-  /** Lines of `ip rule` that every host does not have. */
-  readonly policyRules: readonly string[];
+  /** Kernel parameters that files set, but for those of provision. */
+  readonly sysctls: readonly HostSysctl[];
+  /** `net.netfilter.nf_conntrack_*` as they are now, by the end of their name. */
+  readonly conntrack: ReadonlyMap<string, string>;
+  readonly routes: readonly HostRoute[];
+  /** Rules of `ip rule` that every host does not have. */
+  readonly policyRules: readonly HostPolicyRule[];
   /** Lines of `tc qdisc` that limit or order. */
   readonly qdiscs: readonly string[];
+  readonly shapers: readonly HostShaper[];
   /** Tables of nftables that are neither iptables' nor firewalld's nor ours. */
   readonly nftTables: readonly string[];
   readonly networks: readonly HostDockerNetwork[];
@@ -67,8 +79,16 @@ if systemctl -q is-active firewalld.service 2>/dev/null; then
   for file in /etc/firewalld/zones/*.xml; do [ ! -f "$file" ] || { basename "$file" .xml; cat "$file"; } | section zone; done
 fi
 cat /proc/sys/net/ipv4/ip_forward | section forwarding
+for file in /etc/sysctl.d/*.conf /etc/sysctl.conf; do
+  case $file in */99-zz-provision-*) ;; *) [ ! -f "$file" ] || sed -n "s|^[[:space:]]*\\([a-z-][^#;]*=.*\\)|$file:\\1|p" "$file" ;; esac
+done | section sysctls
+grep -s . /proc/sys/net/netfilter/nf_conntrack_* | section conntrack
 ip -4 rule show 2>/dev/null | section policy-rules
+ip -4 route show table all 2>/dev/null | section routes
 tc qdisc show 2>/dev/null | section qdiscs
+for nic in $(tc qdisc show 2>/dev/null | sed -n -E 's/^qdisc (htb|ingress) [^ ]+ dev ([^ ]+) .*/\\2/p' | sort -u); do
+  { echo "$nic"; tc class show dev "$nic"; tc filter show dev "$nic"; tc filter show dev "$nic" ingress; } 2>/dev/null | section shaper
+done
 nft list tables 2>/dev/null | section nft-tables
 if [ -S /run/docker.sock ] && command -v curl >/dev/null; then
   docker() { curl -s -g -m 20 --unix-socket /run/docker.sock "http://docker$1"; }
@@ -153,7 +173,7 @@ function zonesOf(texts: readonly string[], defaultZone: string, nics: readonly s
 const PLAIN_RULE =
   /^(0:\s+from all lookup local|32766:\s+from all lookup main|32767:\s+from all lookup default)\s*$/;
 const OUR_RULE = /^52\d\d:/;
-const PLAIN_QDISC = /^qdisc (noqueue|mq|fq_codel|pfifo_fast|fq|pfifo|ingress|clsact) /;
+const PLAIN_QDISC = /^qdisc (?:(?:noqueue|mq|fq_codel|pfifo_fast|fq|pfifo|clsact) |\S+ \S+ dev pv-p[ei] )/;
 const KNOWN_TABLE = /^table (?:ip6? (?:nat|filter|mangle|raw|security)|\S+ (?:firewalld|provision\S*))$/;
 
 const linesOf = (text: string): string[] =>
@@ -181,9 +201,18 @@ export function parseReading(stdout: string): HostReading {
     zones: zonesOf(all('zone'), one('default-zone').trim(), nics),
     reloadDeletes: Number.parseInt(one('firewalld'), 10) < 2,
     forwarding: one('forwarding').trim() === '1',
-    policyRules: linesOf(one('policy-rules')).filter(
-      (line) => !PLAIN_RULE.test(line) && !OUR_RULE.test(line),
+    sysctls: sysctlsOf(one('sysctls')),
+    conntrack: new Map(
+      [...one('conntrack').matchAll(/nf_conntrack_(\w+):(\d+)$/gm)].map(([, key = '', value = '']) => [
+        key,
+        value,
+      ]),
     ),
+    routes: linesOf(one('routes')).flatMap(routeOf),
+    policyRules: linesOf(one('policy-rules'))
+      .filter((line) => !PLAIN_RULE.test(line) && !OUR_RULE.test(line))
+      .map(policyRuleOf),
+    shapers: all('shaper').map(shaperOf),
     qdiscs: linesOf(one('qdiscs')).filter((line) => line.startsWith('qdisc ') && !PLAIN_QDISC.test(line)),
     nftTables: linesOf(one('nft-tables')).filter((line) => !KNOWN_TABLE.test(line)),
     networks: listOf(parsed(one('docker-networks'))).flatMap(dockerNetworkOf),

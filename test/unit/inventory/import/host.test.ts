@@ -90,6 +90,67 @@ describe('hosts as the articles set them up', () => {
     );
   });
 
+  it('the gateway and balancer to other regions: an SNAT entry, a listener, a router for each backend', async () => {
+    const host = await importOf(captured('debian-12-seed-001'));
+    expect([host.roles, host.adopted.length]).toEqual([['nat-gateway', 'load-balancer'], 5]);
+    expect(host.nat).toMatchObject({
+      snat: [{ source: '10.192.0.0/24', to: 'eth0' }],
+      masquerade: [],
+      dnat: [],
+    });
+    expect(host.listeners).toEqual([
+      {
+        ...{ name: 'tcp-8090', address: '10.192.0.65', port: 8090, protocol: 'tcp', snat: true },
+        algorithm: 'round-robin',
+        backends: [
+          { address: '192.0.2.10', port: 80, via: '10.192.0.1' },
+          { address: '192.0.2.20', port: 80, via: '10.192.0.1' },
+        ],
+      },
+    ]);
+    expect([host.nics, host.networks]).toEqual([
+      { eth0: { network: 'net-eth0', address: '10.192.0.65/24', secondary: [] } },
+      { 'net-eth0': { cidr: '10.192.0.0/24', gateway: '10.192.0.1' } },
+    ]);
+    expect(host.conntrack).toEqual({ tcp_timeout_established: '7200s' });
+    expect(host.notes).toEqual([
+      expect.stringMatching(/^10\.192\.0\.65:8090\/tcp: today whatever goes to these backends/),
+      'sysctl net.core.somaxconn = 1024 (/etc/sysctl.d/60-by-hand.conf): stays as it is: no variable says it',
+      'No rule of adopt is saved: a reboot loses them today.',
+    ]);
+  });
+
+  it('the gateway of two EIPs: entries of names of their own, and the bandwidth that both share', async () => {
+    const host = await importOf(captured('debian-12-seed-002'));
+    expect([host.roles, host.adopted.length]).toEqual([['nat-gateway'], 2]);
+    expect(host.nat?.dnat).toEqual([
+      expect.objectContaining({ name: 'tcp-80', eip: 'eth0', to: '172.31.0.20' }),
+      expect.objectContaining({ name: 'tcp-80-2', eip: 'eth0-2', to: '172.31.0.21' }),
+    ]);
+    expect(host.bandwidth).toEqual([{ name: 'eth0', cap: '1500mbit', eips: ['eth0', 'eth0-2'] }]);
+    expect(host.notes).toContainEqual(expect.stringMatching(/^tc on eth0: .* Before the run: tc qdisc del/));
+    expect(parse(hostYaml(host), { version: '1.1' })).toMatchObject({
+      nat: { conntrack: { tcp_timeout_established: '7200s' } },
+      bandwidth: host.bandwidth,
+    });
+  });
+
+  it('the policy routing of an app host', async () => {
+    const host = await importOf(captured('debian-12-seed-003-policy-routing'));
+    expect([host.roles, host.adopted]).toEqual([['app-host'], []]);
+    expect(host.egress).toEqual([
+      { name: 'eth1', nic: 'eth1', scheme: 'bind', users: [33] },
+      { name: 'eth0', nic: 'eth0', scheme: 'bind' },
+    ]);
+    expect(host.networks).toEqual({ 'net-eth0': { cidr: '172.31.0.0/24', gateway: '172.31.0.1' } });
+    expect(host.notes.filter((note) => note.startsWith('ip rule'))).toEqual([
+      expect.stringMatching(/^ip rule \d+: from all fwmark 0x7 lookup 101: stays as it is/),
+      expect.stringMatching(/^ip rule \d+: from all uidrange 33-33 lookup 101: egress does the same/),
+      expect.stringMatching(/^ip rule \d+: from 172\.31\.0\.14 lookup 101: egress does the same/),
+      expect.stringMatching(/^ip rule \d+: from 172\.31\.0\.8 lookup 100: egress does the same/),
+    ]);
+  });
+
   it('containers of fixed addresses; what an entry cannot say of them, and no value of an environment', async () => {
     const host = await importOf(captured('debian-12-seed-003-docker'));
     const network = { name: 'eip_bridge', subnet: '172.19.0.0/16', bridge: 'eip_bridge' };
@@ -120,6 +181,10 @@ describe('hosts as the articles set them up', () => {
         /^container third, port 5353:53\/udp on 0\.0\.0\.0: an entry publishes on 172\.31\.0\.14 alone/,
       ),
       expect.stringMatching(/^container third, TOKEN: its value is not read/),
+      // The error of the article: SNAT comes after routing.
+      expect.stringMatching(
+        /^eth1 \(172\.31\.0\.14\): no rule of routing leads what has this address out by it: that leaves by eth0/,
+      ),
       expect.stringMatching(
         /^container typo .*: cannot start: 172\.18\.0\.101 is not in 172\.19\.0\.0\/16 of eip_bridge$/,
       ),
