@@ -3,11 +3,11 @@ import type { Handler } from '../model/resource.ts';
 /** Our name among the drop-ins of networkd.conf(5) and systemd.network(5). */
 const DROP_IN = '90-provision-keep.conf';
 
-/** The last version that is known to take nothing away when it starts (Debian 12); 257 (Debian 13) does. */
-const LAST_HARMLESS = 252;
+/** The version that is known to take nothing away when it starts (Debian 12); 247 (Debian 11) and 257 (Debian 13) do. */
+const HARMLESS = 252;
 
 /**
- * Later versions take away, whenever they start, what no file of theirs asks for: addresses, routes and rules that people
+ * Others take away, whenever they start, what no file of theirs asks for: addresses, routes and rules that people
  * added. Until the next reboot, which ends those too, networkd is told to leave them: ManageForeign…= of networkd.conf(5),
  * KeepConfiguration=static of systemd.network(5). What somebody says of these on the host is left alone. The files stay
  * until then: without them a later `networkctl reload` would find the NICs' files changed, and take it all after all.
@@ -40,6 +40,6 @@ export const restartNetworkd: Handler = {
   script: `systemctl -q is-active systemd-networkd.service || exit 0
 ${KEEP.trim()}
 version=$(systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p')
-if [ "\${version:-0}" -gt ${LAST_HARMLESS} ]; then ( keep_foreign ); fi
+if [ "\${version:-0}" -ne ${HARMLESS} ]; then ( keep_foreign ); fi
 systemctl restart systemd-networkd.service`,
 };

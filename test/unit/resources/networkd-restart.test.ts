@@ -63,6 +63,11 @@ describe('a restart of systemd-networkd', () => {
     );
   });
 
+  it('of systemd 247: the same', () => {
+    expect(restart(247)).toEqual(['restart systemd-networkd.service']);
+    expect(managed()).not.toEqual([]);
+  });
+
   it('of systemd 252, which takes nothing away: nothing is written', () => {
     expect(restart(252)).toEqual(['restart systemd-networkd.service']);
     expect([managed(), existsSync(at('run/systemd/network'))]).toEqual([[], false]);
