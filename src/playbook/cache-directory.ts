@@ -7,7 +7,9 @@ import path from 'node:path';
  * then nothing is kept.
  */
 export function cacheDirectory(name: string): string | false {
-  const base = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache');
+  const given = process.env['XDG_CACHE_HOME'] ?? '';
+  // A relative one is to be ignored (XDG Base Directory Specification): it would be whatever a cloned repository brings.
+  const base = path.isAbsolute(given) ? given : path.join(os.homedir(), '.cache');
   const directory = path.join(base, 'provision', name);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -82,6 +83,16 @@ describe('compiled code that is kept', () => {
     chmodSync(other.at('cache/provision/code'), 0o777);
     expect((await other.run()).code).toBe(0);
     expect([mode(path.dirname(keptFile(other))), kept(other).length]).toEqual(['700', 1]);
+  });
+
+  it('is not looked for below the directory one stands in, whatever XDG_CACHE_HOME says', async () => {
+    const here = await project();
+    for (const relative of ['', '.', 'cache']) {
+      rmSync(here.at('.cache'), { recursive: true, force: true });
+      expect((await here.run([], { env: { XDG_CACHE_HOME: relative } })).code).toBe(0);
+      expect(existsSync(here.at('.cache/provision/code'))).toBe(true);
+      expect([existsSync(here.at('provision')), existsSync(here.at('cache'))]).toEqual([false, false]);
+    }
   });
 
   it('belongs to one text: an edited one of the same length runs as it now is, and few old ones are left', async () => {
