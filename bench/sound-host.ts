@@ -17,11 +17,12 @@ export const soundHost = (): Promise<FakeHost> =>
   startFakeHost({
     answer: (_command, script) => {
       const nonce = /@@([0-9a-f]{16}) /.exec(script)?.[1] ?? '';
-      const frames = [...script.matchAll(/^section (\w+) /gm)].map(([, name = '']) => {
+      const parts = [...script.matchAll(/^part (\w+) /gm)].map(([, name = '']) => {
         const said = name === 'facts' ? FACTS.join('\n') : name.startsWith('probe') ? '0\n' : '';
-        const text = Buffer.from(`${said}x0`).toString('base64');
-        return `@@${nonce} ${name} ${text.length} ${text}`;
+        return `${said}x0\n@@${nonce} ${name}\n`;
       });
+      const text = Buffer.from(parts.join('')).toString('base64');
+      const frames = [`@@${nonce} parts ${text.length} ${text}`];
       return { stdout: [`@@${nonce} begin`, ...frames, `@@${nonce} end`, ''].join('\n') };
     },
   });
