@@ -88,6 +88,14 @@ const text = whole.outputFiles[0].text
   // What is ASCII is read byte for byte: half the memory, and no time to decode. esbuild has done so with all but the regular
   // expressions and comments.
   .replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+// A library of `import()` that was written in another way than `await import('name')` would fail when a user comes there.
+const outside = Object.values(whole.metafile.inputs)
+  .flatMap(({ imports }) => imports)
+  .filter(({ kind, external }) => kind === 'dynamic-import' && external);
+const led = text.split('IMPORT("').length - 1;
+if (led !== outside.length)
+  throw new Error(`${outside.length} import() lead outside, ${led} of them by import.cjs`);
+
 const hash = createHash('sha256').update(text).digest('hex');
 const outputs = [
   { file: `${HERE}/provision.cjs`, contents: `// ${hash}\n${text}` },
