@@ -11,13 +11,17 @@ export interface CommandResult {
 /** The lab that commands work for. Their environment says so, and a later `down` finds those of a killed `up` by it. */
 export const workingFor = new AsyncLocalStorage<string>();
 
-/** What the environment of a command of this lab holds. */
-export const markOf = (id: string): string => `PROVISION_LAB_OF=${id}`;
+const MARK = 'PROVISION_LAB_OF';
+
+/** The variable that marks a process as one of this lab. */
+export const markedFor = (id: string): NodeJS.ProcessEnv => ({ [MARK]: id });
+
+/** What the environment of a process of this lab holds. */
+export const markOf = (id: string): string => `${MARK}=${id}`;
 
 function markedEnvironment(): NodeJS.ProcessEnv {
   const id = workingFor.getStore();
-  const [name = '', value] = id === undefined ? [] : markOf(id).split('=');
-  return name === '' ? process.env : { ...process.env, [name]: value };
+  return id === undefined ? process.env : { ...process.env, ...markedFor(id) };
 }
 
 /** Runs a command of this machine; every word is quoted by zx. A non-zero code is a result. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { ProvisionError } from '../model/error.ts';
 import type { NameTest } from './cgroup.ts';
 import { ENTER_CGROUP, processesInCgroups, removeCgroups } from './cgroup.ts';
-import { run } from './command.ts';
+import { markedFor, run } from './command.ts';
 import { hostFiles } from './host-files.ts';
 import { lowerDirectories } from './image.ts';
 import type { LabNames } from './names.ts';
@@ -72,10 +72,12 @@ export function startMachine(host: LabHost, names: LabNames): Process {
     cwd: '/',
     detached: true,
     stdio: ['ignore', console, console],
-    // Containers may read sysctls of the network, and write them; /sys stays read-only, else networkd waits for udev.
     env: {
       PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+      // Containers may read sysctls of the network, and write them; /sys stays read-only, else networkd waits for udev.
       SYSTEMD_NSPAWN_API_VFS_WRITABLE: 'network',
+      // A `down` finds it by this while it is in no cgroup of the lab yet.
+      ...markedFor(names.id),
     },
   });
   closeSync(console);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -16,7 +16,9 @@ import {
   labUp,
   labWrongSource,
 } from '../../src/lab/index.ts';
+import { markOf } from '../../src/lab/command.ts';
 import { nspawnLocksOf } from '../../src/lab/down.ts';
+import { processesMarked } from '../../src/lab/process.ts';
 import { leftoversOf, namespaceInodes } from './leftovers.ts';
 import { release } from './release.ts';
 import { smallInventory } from './small-inventory.ts';
@@ -66,6 +68,15 @@ describeLab(`a lab${reason}`, () => {
       expect(`${host.name} ${await inside(host.name, 'systemctl is-system-running')}`).toBe(
         `${host.name} running`,
       );
+  });
+
+  test('marks the process of every host from its start, so that a down finds it before it is in a cgroup', () => {
+    const marked = processesMarked(markOf(lab.id)).map(({ pid }) =>
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
+    );
+    const machines = marked.filter((line) => line.startsWith('systemd-nspawn\0'));
+    expect(machines).toHaveLength(lab.hosts.length);
+    expect(processesMarked(markOf('pv000000'))).toEqual([]);
   });
 
   test('gives the operator ssh with verified keys, and sudo, on each host, other ports included', async () => {
