@@ -92,7 +92,7 @@ function nothingToRerun(source: string): number {
 export async function runPlaybook(
   playbook: string,
   flags: RunFlags,
-  perform: Perform = once(flags),
+  perform?: Perform,
 ): Promise<number> {
   const startedAt = new Date().toISOString();
   const stop = stopSignal();
@@ -107,8 +107,10 @@ export async function runPlaybook(
     checkFlags(flags);
     const plan = flags.plan === undefined ? undefined : readPlan(flags.plan);
     const serial = flags.serial === undefined ? undefined : serialOf(flags.serial);
-    // Beside the loading of the playbook, which takes longer.
-    const commit = gitCommit(playbook);
+    let asked: Promise<string | undefined> | undefined;
+    const commit = () => (asked ??= gitCommit(playbook));
+    // Before the operator is asked, who may take as long as it takes to commit something else.
+    if (perform !== undefined) void commit();
     if (flags.shard !== undefined) part = { ...parseShard(flags.shard, process.env), hosts: [] };
     rerunOf = flags.rerun === undefined ? undefined : rerunSource(flags);
     const again = rerunOf === undefined ? undefined : hostsToRerun(rerunOf, flags.rerun);
@@ -129,7 +131,7 @@ export async function runPlaybook(
       strictLockout: flags.strictLockout,
       allowDestroy: flags.allowDestroy,
       prove: flags.prove,
-      commit: await commit,
+      commit,
     };
     const attempt = async (how: Attempt): Promise<RunResult> => {
       const shown = await screen(flags);
@@ -137,7 +139,7 @@ export async function runPlaybook(
       const dependencies = { ...transports, ...places, targets, emit, signal: stop.signal };
       return run(compiled, { ...options, ...how }, dependencies);
     };
-    result = await perform(attempt, stop, plan);
+    result = await (perform ?? once(flags))(attempt, stop, plan);
     if (flags.out !== undefined && result.plan) writePlan(flags.out, result.plan);
     exitCode = endedAs(result, stop, flags);
   } catch (error) {

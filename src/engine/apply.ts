@@ -34,11 +34,12 @@ export interface PlannedHost {
 /** Who works here, for the journal of hosts. */
 export const operator = (): string => `${os.userInfo().username}@${os.hostname()}`;
 
-function transactionOf(
+async function transactionOf(
   { options, places, compiled, runId }: Context,
   play: CompiledPlay,
   { host, plan, rollbackOf }: PlannedHost,
-): Transaction {
+): Promise<Transaction> {
+  const commit = await options.commit?.();
   const sentences = plan.flatMap((change) => change.changes.map(({ sentence }) => sentence));
   return {
     id: `${runId}-${(host.transactions += 1)}`,
@@ -59,7 +60,7 @@ function transactionOf(
       who: operator(),
       from: host.probe?.facts.sshClient ?? null,
       at: new Date().toISOString(),
-      ...(options.commit === undefined ? {} : { commit: options.commit }),
+      ...(commit === undefined ? {} : { commit }),
       ...(rollbackOf === undefined ? {} : { rollbackOf }),
       changes: sentences.slice(0, JOURNAL_SENTENCES),
     },
@@ -118,7 +119,7 @@ export function holderIn(text: string): string | null {
 
 async function applyHost(context: Context, play: CompiledPlay, planned: PlannedHost): Promise<void> {
   const { host } = planned;
-  const transaction = transactionOf(context, play, planned);
+  const transaction = await transactionOf(context, play, planned);
   context.emit({ type: 'phase-started', host: host.name, phase: 'apply' });
   host.stale = true;
   try {

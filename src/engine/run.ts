@@ -34,8 +34,8 @@ export interface RunOptions {
   readonly allowDestroy?: boolean | undefined;
   /** Only what this plan says is applied: if a host differs from it, nothing is. */
   readonly plan?: SavedPlan | undefined;
-  /** The commit of the playbook's repository, for the hosts' journal. */
-  readonly commit?: string | undefined;
+  /** The commit of the playbook's repository, for the hosts' journal; only asked when something is going to change. */
+  readonly commit?: (() => Promise<string | undefined>) | undefined;
   /** With `check`: every check is asked, whatever its `when`, with its retries; the answers are the verdict, no baseline. */
   readonly prove?: boolean | undefined;
 }
