@@ -21,6 +21,15 @@ const oneLanguage = {
     })),
 };
 
+/** ssh2 brings agents that carry HTTP over SSH, and with them all of Node's http and https: nobody asks for them here. */
+const noHttpAgents = {
+  name: 'no-http-agents',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /node_modules\/ssh2\/lib\/http-agents\.js$/ }, () => ({
+      contents: 'module.exports = {};',
+    })),
+};
+
 /** Native code of ssh2, and the compiler of jiti: asked for at need, by name, from where npm put them. */
 const whereNpmPutIt = {
   name: 'where-npm-put-it',
@@ -76,7 +85,7 @@ const whole = await build({
   metafile: true,
   // What it gives to an `import` asks for its parts in a way that cannot be joined.
   alias: { jiti: path.resolve('node_modules/jiti/lib/jiti.cjs') },
-  plugins: [oneLanguage, whereNpmPutIt, compiledTemplates],
+  plugins: [oneLanguage, noHttpAgents, whereNpmPutIt, compiledTemplates],
 });
 const main = await build({
   ...shared,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from '@jest/globals';
@@ -71,15 +71,20 @@ async function gatewayRun(name: 'first' | 'second') {
     ...['-i', path.resolve('inventory/lab'), '-e', 'ansible_connection=ssh'],
     ...['-F', project.setup.configFile, '--report', 'report.json'],
   ];
+  // A git that counts how often it is asked: a process costs as much here as an exec does on a host.
+  const [git, asked] = [path.join(directory, 'git'), path.join(directory, 'asked')];
+  writeFileSync(git, `#!/bin/sh\necho "$*" >> '${asked}'\n`);
+  chmodSync(git, 0o755);
   const ended = await project.provision(argv, {
     // The real places and units of a host.
-    env: { PROVISION_HOST_STATE: undefined },
+    env: { PROVISION_HOST_STATE: undefined, PATH: `${directory}:${process.env['PATH']}` },
     patienceMs: 120_000,
   });
   if (record) writeRun(fixture(name), recordedIn(directory, NAMES));
   const report = readReport(project.at('report.json'));
   const costs = Object.fromEntries(Object.entries(hosts).map(([host, fake]) => [host, costOf(fake)]));
-  return { ...ended, report, costs };
+  const gitCalls = existsSync(asked) ? readFileSync(asked, 'utf8').trim().split('\n').length : 0;
+  return { ...ended, report, costs, gitCalls };
 }
 
 const statuses = ({ hosts }: Report): Record<string, string> =>
@@ -95,7 +100,9 @@ const FIRST = { sentKiB: 210, receivedKiB: 65 };
 const vantages = NAMES.filter((name) => name !== 'gw1');
 
 it('the first run of the gateway playbook: three connections and four execs, armed, verified and confirmed', async () => {
-  const { code, report, costs } = await gatewayRun('first');
+  const { code, report, costs, gitCalls } = await gatewayRun('first');
+  // For the host's journal; the control of the zero below.
+  expect(gitCalls).toBe(1);
   expect([code, statuses(report)['gw1']]).toEqual([0, 'changed']);
   expect(reported(report)).toMatchObject({ gw1: [3, 4] });
   expect(costs['gw1']).toMatchObject({ connections: 3 + 2 * BEHIND, channels: 4 + 2 * BEHIND, execs: 4 });
@@ -115,7 +122,8 @@ it('the first run of the gateway playbook: three connections and four execs, arm
 }, 120_000);
 
 it('its run without changes: one connection, one channel, one exec, few bytes', async () => {
-  const { code, report, costs } = await gatewayRun('second');
+  const { code, report, costs, gitCalls } = await gatewayRun('second');
+  expect(gitCalls).toBe(0);
   expect([code, statuses(report)]).toEqual([0, Object.fromEntries(NAMES.map((name) => [name, 'ok']))]);
   expect(reported(report)).toEqual(Object.fromEntries(NAMES.map((name) => [name, [1, 1]])));
   expect(costs['gw1']).toMatchObject({ connections: 1 + BEHIND, channels: 1 + BEHIND, execs: 1 });
