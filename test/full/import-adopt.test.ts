@@ -62,6 +62,8 @@ describe.each(Object.entries(HAND_MADE))('%s', (_title, made) => {
         expect(calm.map(({ failed }) => failed)).toEqual(made.traffic.map(() => 0));
         const { costs } = made;
         if (costs === undefined) return;
+        // What is refused is not served by patience.
+        expect(Math.max(...seen.map(({ unserved }) => unserved))).toBeGreaterThan(0);
         const alone = await during(() => lab.onHost(costs), 200);
         allowed = alone.map(({ failed }) => bound(failed));
       },
@@ -83,6 +85,8 @@ describe.each(Object.entries(HAND_MADE))('%s', (_title, made) => {
           expect.anything(),
         ]);
         expectNoneFailed(seen);
+        // Where a reload drops, the client's next SYN is answered.
+        expect(seen.map(({ unserved }) => unserved)).toEqual(seen.map(() => 0));
         // The time of one reload, and nobody before or after it.
         expectBrief(seen, 1500);
         const again = await lab.running();

@@ -1,6 +1,8 @@
 // Runs inside a network namespace of the lab, started by test/full/traffic.ts. Modes:
-//   load ADDRESS PORT RATE   opens RATE new TCP connections a second, asks each for /ip; prints { total, failed } and,
-//                            by the clock, when the first and the last that failed were begun (firstFailed, lastFailed)
+//   load ADDRESS PORT RATE   opens RATE new TCP connections a second, asks each for /ip; prints { total, failed, unserved }
+//                            and, by the clock, when the first and the last that failed were begun (firstFailed,
+//                            lastFailed). One that lost a single packet has failed; of these, unserved are those that
+//                            a patient client did not get an answer by either
 //   hold ADDRESS PORT        holds one TCP connection, ten bytes a second; prints { answers, longestGapMs, alive }
 //   answer PORT              the other end of `hold`
 // Each ends at SIGTERM, and prints its line of JSON then.
@@ -18,25 +20,30 @@ let stop = async () => {
   process.stdout.write(`${JSON.stringify(result())}\n`, () => process.exit(0));
 };
 
+/** A client that waits for the retransmissions after 1 and 3 s. */
+const PATIENT_MS = 5000;
+
 /** Judges only after all that has arrived meanwhile was seen: this process may have been kept waiting itself. */
 const after = (ms, judge) => setTimeout(() => setImmediate(() => setImmediate(judge)), ms);
 
+/** `done(failed, unserved)` */
 function connection(host, port, done) {
   const socket = net.connect({ host, port });
   let open = false;
+  let late = false;
   let settled = false;
   const end = (ok) => {
     if (settled) return;
     settled = true;
-    clearTimeout(handshake);
-    clearTimeout(answer);
+    [handshake, patience, answer].forEach(clearTimeout);
     // Reset, so that no TIME_WAIT is left at the other end: the gateway draws source ports at random, and would meet
     // one of thousands, which answers a new SYN by an ACK instead (RFC 9293, 3.6.1).
     socket.resetAndDestroy();
-    done(ok);
+    done(!ok || late, !ok);
   };
-  const handshake = after(HANDSHAKE_MS, () => open || end(false));
-  const answer = after(ANSWER_MS, () => end(false));
+  const handshake = after(HANDSHAKE_MS, () => (late = !open));
+  const patience = after(PATIENT_MS, () => open || end(false));
+  const answer = after(PATIENT_MS + ANSWER_MS, () => end(false));
   socket.on('connect', () => {
     open = true;
     socket.write('GET /ip HTTP/1.0\r\n\r\n');
@@ -47,7 +54,7 @@ function connection(host, port, done) {
 }
 
 function load(host, port, rate) {
-  const seen = { total: 0, failed: 0, firstFailed: null, lastFailed: null };
+  const seen = { total: 0, failed: 0, unserved: 0, firstFailed: null, lastFailed: null };
   let open = 0;
   const began = performance.now();
   let started = 0;
@@ -57,10 +64,11 @@ function load(host, port, rate) {
     for (let n = 0; n < Math.min(due - started, 3); n += 1) {
       open += 1;
       const begun = Date.now();
-      connection(host, port, (ok) => {
+      connection(host, port, (failed, unserved) => {
         open -= 1;
         seen.total += 1;
-        if (ok) return;
+        seen.unserved += Number(unserved);
+        if (!failed) return;
         seen.failed += 1;
         seen.firstFailed = Math.min(seen.firstFailed ?? begun, begun);
         seen.lastFailed = Math.max(seen.lastFailed ?? begun, begun);

@@ -10,7 +10,10 @@ const PROGRAM = 'test/full/new-connections.mjs';
 
 export interface Load {
   readonly total: number;
+  /** Lost a packet, be it answered later. */
   readonly failed: number;
+  /** Of these, the ones that a client who waits 5 s was not served by either. */
+  readonly unserved: number;
   /** Milliseconds by the clock; null = none failed. */
   readonly firstFailed: number | null;
   readonly lastFailed: number | null;
