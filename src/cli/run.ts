@@ -89,11 +89,7 @@ function nothingToRerun(source: string): number {
 }
 
 /** Runs a playbook as its flags say; returns the exit code. The report is written whatever happens. */
-export async function runPlaybook(
-  playbook: string,
-  flags: RunFlags,
-  perform?: Perform,
-): Promise<number> {
+export async function runPlaybook(playbook: string, flags: RunFlags, perform?: Perform): Promise<number> {
   const startedAt = new Date().toISOString();
   const stop = stopSignal();
   const reports = openReports(flags, process.env);
