@@ -237,7 +237,7 @@ labSupport('rollback of a confirmed run on a real host', () => {
 
       const file = lab.playbook(
         'slow',
-        commandOf('test -e /run/trap', 'touch /run/trap; sleep 3', 'rm -f /run/trap'),
+        commandOf('test -e /run/trap', 'touch /run/trap; sleep 10', 'rm -f /run/trap'),
       );
       const run = startProvision(file, '-i', lab.inventory, '--confirm-timeout', '60');
       await untilHost('test -e /run/trap');
