@@ -12,7 +12,7 @@ export interface Load {
   readonly total: number;
   /** Lost a packet, be it answered later. */
   readonly failed: number;
-  /** Of these, the ones that a client who waits 5 s was not served by either. */
+  /** Of these, the ones that a client who waits 5 s for the connection was not served by either. */
   readonly unserved: number;
   /** Milliseconds by the clock; null = none failed. */
   readonly firstFailed: number | null;
