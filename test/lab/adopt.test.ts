@@ -37,7 +37,7 @@ ${untilAppsListen(apps)}`,
       kind: '',
       typed: BRIDGES,
       far: 'app1',
-      asked: { address: '109.25.48.65', port: '8090', rate: '50', held: '7000' },
+      asked: { address: '109.25.48.65', port: '8090', rate: '100', held: '7000' },
       declare: (more) =>
         lab.edit('hosts.yml', () =>
           hosts.replace('          egress:', `${more.replaceAll(/^(?=.)/gm, '          ')}          egress:`),

@@ -6,37 +6,74 @@
 export const EGRESS_APP = `#!/usr/bin/perl
 use strict;
 use warnings;
+use Fcntl;
 use Socket;
 my ($listen, $port, $echo, $source) = @ARGV;
-$SIG{CHLD} = 'IGNORE';
+my $patience = 5;
 $SIG{PIPE} = 'IGNORE';
-socket(my $server, PF_INET, SOCK_STREAM, 6) or die "socket: $!";
+
+sub tcp {
+  socket(my $socket, PF_INET, SOCK_STREAM, 6) or die "socket: $!";
+  fcntl($socket, F_SETFL, O_NONBLOCK) or die "fcntl: $!";
+  return $socket;
+}
+my $server = tcp();
 setsockopt($server, SOL_SOCKET, SO_REUSEADDR, pack('l', 1)) or die "setsockopt: $!";
 bind($server, sockaddr_in($port, inet_aton($listen))) or die "bind: $!";
 listen($server, 1024) or die "listen: $!";
 
-sub seen_by_echo {
-  socket(my $socket, PF_INET, SOCK_STREAM, 6) or return 'failed';
-  setsockopt($socket, SOL_SOCKET, SO_RCVTIMEO, pack('l!l!', 5, 0));
-  setsockopt($socket, SOL_SOCKET, SO_SNDTIMEO, pack('l!l!', 5, 0));
-  if (defined $source) { bind($socket, sockaddr_in(0, inet_aton($source))) or return 'failed'; }
-  connect($socket, sockaddr_in(80, inet_aton($echo))) or return 'failed';
-  syswrite($socket, "GET /ip HTTP/1.1\\r\\nHost: echo\\r\\nConnection: close\\r\\n\\r\\n");
-  my $answer = '';
-  while (my $read = sysread($socket, my $part, 4096)) { $answer .= $part; }
-  return $answer =~ m{\\r\\n\\r\\n([0-9.]+)\\n} ? $1 : 'failed';
+# By the number of the socket that is waited for: one process for all, as a fork for each is what a busy machine has no time for.
+my %waiting;
+sub await {
+  my ($job, $socket, $write, $then) = @_;
+  @$job{qw(socket write then until)} = ($socket, $write, $then, time + $patience);
+  $waiting{fileno $socket} = $job;
+}
+sub answer {
+  my ($job, $seen) = @_;
+  my (undef, $own) = sockaddr_in(getsockname($job->{client}));
+  my $body = inet_ntoa($own) . " $seen\\n";
+  syswrite($job->{client}, "HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: " . length($body) . "\\r\\n\\r\\n$body");
+}
+sub ask_echo {
+  my ($job) = @_;
+  my $socket = tcp();
+  if (defined $source) { bind($socket, sockaddr_in(0, inet_aton($source))) or return answer($job, 'failed'); }
+  connect($socket, sockaddr_in(80, inet_aton($echo))) or $!{EINPROGRESS} or return answer($job, 'failed');
+  await($job, $socket, 1, sub {
+    syswrite($socket, "GET /ip HTTP/1.1\\r\\nHost: echo\\r\\nConnection: close\\r\\n\\r\\n") or return answer($job, 'failed');
+    my $text = '';
+    read_until($job, $socket, \\$text, sub { 0 }, sub { answer($job, $text =~ m{\\r\\n\\r\\n([0-9.]+)\\n} ? $1 : 'failed') });
+  });
+}
+sub read_until {
+  my ($job, $socket, $text, $enough, $then) = @_;
+  await($job, $socket, 0, sub {
+    my $read = sysread($socket, my $part, 4096);
+    $$text .= $part if $read;
+    return $read && !$enough->() ? read_until($job, $socket, $text, $enough, $then) : $then->();
+  });
 }
 
 while (1) {
-  accept(my $client, $server) or next;
-  my $pid = fork // next;
-  if ($pid) { close($client); next; }
-  my $request = '';
-  while ($request !~ /\\r?\\n\\r?\\n/) { sysread($client, my $part, 4096) or last; $request .= $part; }
-  my (undef, $own) = sockaddr_in(getsockname($client));
-  my $body = inet_ntoa($own) . ' ' . seen_by_echo() . "\\n";
-  syswrite($client, "HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: " . length($body) . "\\r\\n\\r\\n$body");
-  exit 0;
+  my ($readable, $writable) = ('', '');
+  vec($readable, fileno($server), 1) = 1;
+  for my $fd (keys %waiting) { if ($waiting{$fd}{write}) { vec($writable, $fd, 1) = 1 } else { vec($readable, $fd, 1) = 1 } }
+  select($readable, $writable, undef, 1) >= 0 or next;
+  for my $fd (keys %waiting) {
+    my $job = $waiting{$fd};
+    my $ready = vec($readable, $fd, 1) || vec($writable, $fd, 1);
+    next unless $ready || time > $job->{until};
+    delete $waiting{$fd};
+    # What waits refers to its job: kept in it, neither would ever be freed, nor its sockets closed.
+    my ($then, $socket) = delete @$job{qw(then socket)};
+    if ($ready) { $then->() } elsif ($socket != $job->{client}) { answer($job, 'failed') }
+  }
+  while (accept(my $client, $server)) {
+    fcntl($client, F_SETFL, O_NONBLOCK);
+    my ($job, $request) = ({ client => $client }, '');
+    read_until($job, $client, \\$request, sub { $request =~ /\\r?\\n\\r?\\n/ }, sub { ask_echo($job) });
+  }
 }
 `;
 
