@@ -83,8 +83,11 @@ const whole = await build({
   // They stand in LICENSES.txt.
   legalComments: 'none',
   metafile: true,
-  // What it gives to an `import` asks for its parts in a way that cannot be joined.
-  alias: { jiti: path.resolve('node_modules/jiti/lib/jiti.cjs') },
+  // What these give otherwise asks for its parts in a way that cannot be joined.
+  alias: {
+    jiti: path.resolve('node_modules/jiti/lib/jiti.cjs'),
+    'jsonc-parser': 'jsonc-parser/lib/esm/main.js',
+  },
   plugins: [oneLanguage, noHttpAgents, whereNpmPutIt, compiledTemplates],
 });
 const main = await build({

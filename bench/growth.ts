@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { stringify } from 'yaml';
 import { writeSshSetup } from '../test/fakehost/ssh-setup.ts';
 import { plot } from './plot.ts';
 import type { Line } from './plot.ts';
@@ -32,10 +33,11 @@ export default playbook('growth', [play({ hosts: 'all', roles: [role] })]);
 `,
 );
 
-const crowd = (count: number): string => {
+const crowd = (count: number, asYaml = false): string => {
   const names = Array.from({ length: count }, (_none, index) => `h${index + 1}`);
   const hosts = Object.fromEntries(names.map((name) => [name, { ansible_host: 'server' }]));
-  return write(`crowd-${count}.yml`, { all: { vars: { ansible_become: false }, hosts } });
+  const inventory = { all: { vars: { ansible_become: false }, hosts } };
+  return write(`crowd-${count}.yml`, asYaml ? stringify(inventory) : inventory);
 };
 
 const run = (playbook: string, inventory: string, ...words: string[]): Promise<Timing> =>
@@ -104,6 +106,11 @@ async function compiled(
     print(count, row.seconds.toFixed(2), row.cpu.toFixed(2), row.rssMb.toFixed(0));
     rows.push([count, row]);
   }
+  const most = sizes.at(-1) ?? 0;
+  const row = await medians(() =>
+    run(path.resolve(playbook), write('compiled.yml', stringify(inventoryOf(most))), '--syntax-check'),
+  );
+  print(`${most}, as YAML`, row.seconds.toFixed(2), row.cpu.toFixed(2), row.rssMb.toFixed(0));
   draw(name.replace('Backends', 'backends'), rows);
 }
 
@@ -140,8 +147,8 @@ async function oneOfMany(): Promise<void> {
   print('Hosts in the inventory', 'Seconds to the first connection', 'Seconds', 'Peak RSS, MB');
   print('---', '---', '---', '---');
   const rows: [number, Row][] = [];
-  for (const count of [10, 1000, 10_000]) {
-    const inventory = crowd(count);
+  for (const [count, asYaml] of [[10], [1000], [10_000], [10_000, true]] as const) {
+    const inventory = crowd(count, asYaml);
     const firsts: number[] = [];
     const row = await medians(async () => {
       const [started, before] = [performance.now(), server.connections];
@@ -152,8 +159,9 @@ async function oneOfMany(): Promise<void> {
       }, 2);
       return run(commands, inventory, '-l', 'h7');
     });
-    print(count, median(firsts).toFixed(2), row.seconds.toFixed(2), row.rssMb.toFixed(0));
-    rows.push([count, row]);
+    const size = asYaml ? `${count}, as YAML` : count;
+    print(size, median(firsts).toFixed(2), row.seconds.toFixed(2), row.rssMb.toFixed(0));
+    if (!asYaml) rows.push([count, row]);
   }
   draw('hosts, -l one', rows);
 }

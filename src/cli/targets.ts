@@ -46,7 +46,10 @@ function targetOf(inventory: Inventory, host: Host, path: readonly string[]): Ta
   return {
     name: host.name,
     connection: host.connection,
-    place: host.place(['ansible_host']) ?? host.place([]),
+    // Asked only of hosts of which something is told.
+    get place() {
+      return host.place(['ansible_host']) ?? host.place([]);
+    },
     jumps: hops.flatMap((target) => [...target.jumps, { ...target, jumps: [] }]),
   };
 }

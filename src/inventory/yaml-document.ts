@@ -4,6 +4,7 @@ import type { Place } from '../model/error.ts';
 import { causeMessage } from './cause.ts';
 import { shownFile } from './document.ts';
 import type { Path, SourceDocument } from './document.ts';
+import { readJson } from './json-document.ts';
 import type { Problems } from './problems.ts';
 import type { Keyring } from './secrets/keyring.ts';
 import { mayHoldForms, TAGGED_FORMS, withSpecialValues } from './special-values.ts';
@@ -39,9 +40,14 @@ export function parseYamlDocument(
   file: string,
   { problems, keyring }: { readonly problems: Problems; readonly keyring: Keyring },
 ): SourceDocument | undefined {
-  // Of an encrypted file places are told, and no line of it is shown.
   const source = isSealed ? undefined : text;
   const shown = shownFile(file);
+  const json = readJson(text);
+  if (json) {
+    const place = (path: Path, part: 'key' | 'value' = 'value'): Place =>
+      placeIn(shown, json.place(path, part));
+    return documentOf({ file: shown, data: json.data, text, place }, { isSealed, problems, keyring });
+  }
   const lines = new yaml.LineCounter();
   const tell = (message: string, offset: number, hint?: string, cause?: unknown): void =>
     problems.add({ message, hint, place: placeAt(shown, lines, offset), text: source, cause });
@@ -65,7 +71,9 @@ export function parseYamlDocument(
     return undefined;
   }
   for (const error of parsed.errors)
-    tell(error.message, error.pos[0], HINTS[error.code] ?? 'Mend the YAML here.', error);
+    if (/call stack/.test(error.message))
+      tell('this is nested too deeply', error.pos[0], 'Write it flatter.', error);
+    else tell(error.message, error.pos[0], HINTS[error.code] ?? 'Mend the YAML here.', error);
   for (const finding of inspectDialect(parsed, lines, isJson)) {
     const problem = { ...finding, place: placeAt(shown, lines, finding.offset), text: source };
     if (finding.severity === 'error') problems.add(problem);
@@ -88,8 +96,21 @@ export function parseYamlDocument(
     );
     return undefined;
   }
-  if (mayHoldForms(text)) data = withSpecialValues(data, { place, keyring, problems });
-  return { file: shown, data, text: source, place, ...(isSealed ? { isSealed: true } : {}) };
+  return documentOf({ file: shown, data, text, place }, { isSealed, problems, keyring });
+}
+
+function documentOf(
+  { file, data, text, place }: SourceDocument & { readonly text: string },
+  { isSealed, problems, keyring }: { isSealed: boolean; problems: Problems; keyring: Keyring },
+): SourceDocument {
+  return {
+    file,
+    data: mayHoldForms(text) ? withSpecialValues(data, { place, keyring, problems }) : data,
+    // Of an encrypted file places are told, and no line of it is shown.
+    text: isSealed ? undefined : text,
+    place,
+    ...(isSealed ? { isSealed: true } : {}),
+  };
 }
 
 /** A scalar with one of the tags becomes the form that it is short for; on a list or mapping, every value inside. */
@@ -122,10 +143,14 @@ function readsAsJson(text: string): boolean {
   }
 }
 
-function placeAt(file: string, lines: LineCounter, offset: number): Place {
-  const { line, col } = lines.linePos(offset);
-  return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
-}
+const placeAt = (file: string, lines: LineCounter, offset: number): Place =>
+  placeIn(file, lines.linePos(offset));
+
+const placeIn = (file: string, { line, col }: { readonly line: number; readonly col: number }): Place => ({
+  file,
+  line: Math.max(line, 1),
+  column: Math.max(col, 1),
+});
 
 /** How many values there are when every alias is written out. Throws RangeError on an alias inside its own anchor. */
 function countValues(value: unknown, known = new Map<object, number>()): number {

@@ -39,6 +39,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'node-ssh': ['transport'],
   ssh2: ['transport'],
   jiti: ['playbook'],
+  'jsonc-parser': ['inventory'],
   handlebars: ['templating.ts'],
   yaml: ['inventory'],
   zod: ['inventory', 'roles'],
