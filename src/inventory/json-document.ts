@@ -1,7 +1,7 @@
 import { parseTree } from 'jsonc-parser';
 import type { Node } from 'jsonc-parser';
 import { LineCounter } from 'yaml';
-import type { Path, SourceDocument } from './document.ts';
+import type { Path } from './document.ts';
 
 /** Deeper than any inventory; what follows walks through values by recursion. */
 const MOST_LEVELS = 200;
@@ -13,7 +13,7 @@ const MOST_LEVELS = 200;
  */
 export function readJson(
   text: string,
-): (Pick<SourceDocument, 'data'> & { place(path: Path, part: 'key' | 'value'): Position }) | undefined {
+): { readonly data: unknown; readonly place: (path: Path, part: 'key' | 'value') => Position } | undefined {
   if (!/^\s*[{[]/.test(text)) return undefined;
   try {
     const data: unknown = JSON.parse(text);
