@@ -100,16 +100,16 @@ export function parseYamlDocument(
 }
 
 function documentOf(
-  { file, data, text, place }: SourceDocument & { readonly text: string },
-  { isSealed, problems, keyring }: { isSealed: boolean; problems: Problems; keyring: Keyring },
+  document: SourceDocument,
+  { isSealed, ...reading }: { isSealed: boolean; problems: Problems; keyring: Keyring },
 ): SourceDocument {
+  const { data, text = '' } = document;
+  const place = (path: Path): Place => document.place(path);
   return {
-    file,
-    data: mayHoldForms(text) ? withSpecialValues(data, { place, keyring, problems }) : data,
+    ...document,
+    data: mayHoldForms(text) ? withSpecialValues(data, { place, ...reading }) : data,
     // Of an encrypted file places are told, and no line of it is shown.
-    text: isSealed ? undefined : text,
-    place,
-    ...(isSealed ? { isSealed: true } : {}),
+    ...(isSealed ? { text: undefined, isSealed: true } : {}),
   };
 }
 
