@@ -5,8 +5,17 @@ const RELEASES = ['debian-11', 'debian-12', 'debian-13'];
 const wanted = process.env.PROVISION_LAB_RELEASE;
 const files = process.argv.slice(2);
 /** What is about the program, the way to a host, or rules that one host has from a person: the same on each release. */
-const ONCE = ['adopt', 'hints', 'hostile', 'import-host', 'init', 'lab', 'openssh', 'secrets', 'sudo'];
-const all = ['test/lab', `--testPathIgnorePatterns=/lab/(${ONCE.join('|')})\\.test`];
+const ONCE = ['adopt', 'hostile', 'import-host', 'init', 'lab', 'openssh', 'secrets', 'sudo'];
+/** Variants of what the others hold; the soaks beside them take hours. */
+const VARIANTS = [
+  ...['app-host-bridge', 'app-host-docker-window', 'app-host-gateway', 'app-host-ifupdown', 'bandwidth'],
+  ...['iptables-legacy', 'load-balancer-regions', 'sizing'],
+];
+const all = [
+  'test/lab',
+  `test/full/(${VARIANTS.join('|')})\\.test`,
+  `--testPathIgnorePatterns=/lab/(${ONCE.join('|')})\\.test`,
+];
 const jest = [
   '--experimental-vm-modules',
   '--no-warnings',

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Report } from '../../src/model/report.ts';
-import { gatewayLab } from './gateway-lab.ts';
-import type { GatewayLab } from './gateway-lab.ts';
-import { labSupport } from './support.ts';
+import { gatewayLab } from '../lab/gateway-lab.ts';
+import type { GatewayLab } from '../lab/gateway-lab.ts';
+import { labSupport } from '../lab/support.ts';
 
 const MINUTES = 60_000;
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { appHostLab, EIP_URLS, NICS, PORT } from './app-host-lab.ts';
-import type { AppHostLab } from './app-host-lab.ts';
-import { IMPORT_IMAGE, withEntries } from './docker-apps.ts';
-import type { DockerEntry } from './docker-apps.ts';
-import { endOf, startProvision, statusOf } from './gateway-lab.ts';
-import { labSupport } from './support.ts';
+import { appHostLab, EIP_URLS, NICS, PORT } from '../lab/app-host-lab.ts';
+import type { AppHostLab } from '../lab/app-host-lab.ts';
+import { IMPORT_IMAGE, withEntries } from '../lab/docker-apps.ts';
+import type { DockerEntry } from '../lab/docker-apps.ts';
+import { endOf, startProvision, statusOf } from '../lab/gateway-lab.ts';
+import { labSupport } from '../lab/support.ts';
 
 const MINUTES = 60_000;
 

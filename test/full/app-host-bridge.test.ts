@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { appHostLab, EIP_URLS, NICS, OUTSIDE, PORT } from './app-host-lab.ts';
-import type { AppHostLab } from './app-host-lab.ts';
-import { installApps } from './egress-apps.ts';
-import { changesOf } from './gateway-lab.ts';
-import { labSupport } from './support.ts';
+import { appHostLab, EIP_URLS, NICS, OUTSIDE, PORT } from '../lab/app-host-lab.ts';
+import type { AppHostLab } from '../lab/app-host-lab.ts';
+import { installApps } from '../lab/egress-apps.ts';
+import { changesOf } from '../lab/gateway-lab.ts';
+import { labSupport } from '../lab/support.ts';
 
 const MINUTES = 60_000;
 const [A, B] = NICS;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { appHostLab, NICS, OUTSIDE } from './app-host-lab.ts';
-import type { AppHostLab } from './app-host-lab.ts';
-import { installApps } from './egress-apps.ts';
-import { labSupport } from './support.ts';
+import { appHostLab, NICS, OUTSIDE } from '../lab/app-host-lab.ts';
+import type { AppHostLab } from '../lab/app-host-lab.ts';
+import { installApps } from '../lab/egress-apps.ts';
+import { labSupport } from '../lab/support.ts';
 
 const MINUTES = 60_000;
 const [A, B] = NICS;

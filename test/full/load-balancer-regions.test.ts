@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { pause, trafficIn } from '../full/traffic.ts';
-import type { Load } from '../full/traffic.ts';
-import { changesOf, gatewayLab, provision } from './gateway-lab.ts';
-import type { GatewayLab } from './gateway-lab.ts';
-import { labSupport } from './support.ts';
+import { pause, trafficIn } from './traffic.ts';
+import type { Load } from './traffic.ts';
+import { changesOf, gatewayLab, provision } from '../lab/gateway-lab.ts';
+import type { GatewayLab } from '../lab/gateway-lab.ts';
+import { labSupport } from '../lab/support.ts';
 
 const MINUTES = 60_000;
 /** (interval + timeout) x fall + 1 s, as inventory/lab-load-balancer has them. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { changesOf, gatewayLab } from './gateway-lab.ts';
-import type { GatewayLab } from './gateway-lab.ts';
-import { labSupport } from './support.ts';
+import { changesOf, gatewayLab } from '../lab/gateway-lab.ts';
+import type { GatewayLab } from '../lab/gateway-lab.ts';
+import { labSupport } from '../lab/support.ts';
 
 const MINUTES = 60_000;
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { changesOf, gatewayLab, provision, statusOf } from './gateway-lab.ts';
-import type { GatewayLab } from './gateway-lab.ts';
-import { release } from './release.ts';
-import { labSupport } from './support.ts';
+import { changesOf, gatewayLab, provision, statusOf } from '../lab/gateway-lab.ts';
+import type { GatewayLab } from '../lab/gateway-lab.ts';
+import { release } from '../lab/release.ts';
+import { labSupport } from '../lab/support.ts';
 
 const MINUTES = 60_000;
 const SIZE = '{ max: 131072, tcp_timeout_established: 900s, udp_timeout: 45s, tcp_loose: false }';
