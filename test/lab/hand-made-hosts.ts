@@ -345,3 +345,10 @@ iptables -t nat -N BY-HAND; iptables -t nat -A BY-HAND -s 192.0.2.0/24 -j ACCEPT
     broken: WITHOUT_NAT,
   },
 };
+
+/** One of each kind, which are imported with every `npm test`; the others by test/full. */
+export const ONE_OF_EACH: readonly string[] = [
+  'a gateway by firewalld (seed 000)',
+  'an app host with containers (seed 003)',
+  'a balancer by statistic (seed 004)',
+];

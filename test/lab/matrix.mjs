@@ -9,7 +9,7 @@ const ONCE = ['adopt', 'hostile', 'import-host', 'init', 'lab', 'openssh', 'secr
 /** Variants of what the others hold; the soaks beside them take hours. */
 const VARIANTS = [
   ...['app-host-bridge', 'app-host-docker-window', 'app-host-gateway', 'app-host-ifupdown', 'bandwidth'],
-  ...['iptables-legacy', 'load-balancer-regions', 'sizing'],
+  ...['iptables-legacy', 'load-balancer-iptables', 'load-balancer-regions', 'nat-rules-iptables', 'sizing'],
 ];
 const all = [
   'test/lab',

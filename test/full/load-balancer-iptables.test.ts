@@ -1,0 +1,3 @@
+import { loadBalancerCases } from '../lab/load-balancer-cases.ts';
+
+loadBalancerCases('iptables');

@@ -1,0 +1,3 @@
+import { natRulesCases } from '../lab/nat-rules-cases.ts';
+
+natRulesCases('iptables');
