@@ -7,9 +7,9 @@ import type { Path } from './document.ts';
 const MOST_LEVELS = 200;
 
 /**
- * Reads JSON, which Ansible tries before YAML, and keeps where everything stands: ten times as fast as the reader of YAML, and
- * programs that print inventories print JSON. Undefined = not JSON, or there is something in it that the reader of YAML has to tell: a key that stands twice or
- * that cannot be one, or too many levels.
+ * Reads JSON, which Ansible tries before YAML, and keeps where everything stands: in a quarter of the time that the reader
+ * of YAML takes, and programs that print inventories print JSON. Undefined = not JSON, or there is something in it that the
+ * reader of YAML has to tell: a key that stands twice or that cannot be one, or too many levels.
  */
 export function readJson(
   text: string,
