@@ -17,7 +17,7 @@ export const soundHost = (): Promise<FakeHost> =>
   startFakeHost({
     answer: (_command, script) => {
       const nonce = /@@([0-9a-f]{16}) /.exec(script)?.[1] ?? '';
-      const parts = [...script.matchAll(/^part (\w+) /gm)].map(([, name = '']) => {
+      const parts = [...script.matchAll(/^part(?:_here)? (\w+)/gm)].map(([, name = '']) => {
         const said = name === 'facts' ? FACTS.join('\n') : name.startsWith('probe') ? '0\n' : '';
         return `${said}x0\n@@${nonce} ${name}\n`;
       });

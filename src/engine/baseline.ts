@@ -58,9 +58,9 @@ for c in ${state}/txn/*/confirmed; do
   cat "\${c%/*}"/baseline/${baselineName(id)}/record.json 2>/dev/null && return
 done`;
 
-/** For the probe: one line with the names of all baselines. */
+/** For the probe: one line with the names of all baselines. Leaves the shell in their directory. */
 export const listBaselines = (state: string): string =>
-  sh`( cd ${`${state}/baseline`} 2>/dev/null && echo * ) || echo`;
+  sh`if cd ${`${state}/baseline`} 2>/dev/null; then echo *; else echo; fi`;
 
 /** The line that `listBaselines` printed → names. */
 export const parseBaselineNames = (line: string): ReadonlySet<string> =>

@@ -3,7 +3,9 @@ import { ProvisionError } from '../model/error.ts';
 import type { Baseline, Facts, ProbeOutput, Resource } from '../model/resource.ts';
 import { parseBaseline, parseBaselineNames, readBaseline } from './baseline.ts';
 import { parseSshConnection } from '../model/ssh-connection.ts';
-import { decode, frameFunctions, framedLines, partsOf, textAndCode } from './frame.ts';
+import { decode, decodeBytes, frameFunctions, framedLines, partsOf, textAndCode, textOf } from './frame.ts';
+import { answering, questionCalls, questionFunctions, questionsIn } from './questions.ts';
+import type { Printed } from './frame.ts';
 import { PLACES, transactionsProbe } from './transaction-shell.ts';
 import type { Places } from './transaction-shell.ts';
 
@@ -39,13 +41,15 @@ export interface KnownTransactions {
 }
 
 const FACTS = `
-cat /proc/sys/kernel/hostname /proc/sys/kernel/osrelease /proc/1/comm
+for f in /proc/sys/kernel/hostname /proc/sys/kernel/osrelease /proc/1/comm; do
+  line=; read -r line <"$f"; printf '%s\\n' "$line"
+done
 printf '%s\\n' "\${SSH_CONNECTION:-}"
 case $(ip -6 route show default 2>/dev/null) in '') echo 0 ;; *) echo 1 ;; esac
 set -f; IFS='
 '
 printf '%s;' $(ip -4 -o addr 2>/dev/null); echo
-cat /etc/os-release 2>/dev/null || true`;
+while read -r line || [ "$line" ]; do printf '%s\\n' "$line"; done </etc/os-release`;
 
 /** Asks again after a failure that may pass; 0 and 69 are final. */
 const ASK = `
@@ -63,13 +67,11 @@ ask() {
 const returning = (resources: readonly Resource[]): Resource[] =>
   resources.filter((resource) => resource.toBaseline);
 
-const distinct = (resources: readonly Resource[]): string[] => [
-  ...new Set(resources.map((resource) => resource.probe)),
-];
+const questionsOf = (resources: readonly Resource[]) => questionsIn(resources.map(({ probe }) => probe));
 
 /**
- * One script that reads everything of a host in one exec: facts, the probe of every resource (equal texts once), and
- * the checks asked from this host, which run beside it. All in functions, called by the last line: a script cut off
+ * One script that reads everything of a host in one exec: facts, what the probes of all resources ask (equal things once),
+ * and the checks asked from this host, which run beside it. All in functions, called by the last line: a script cut off
  * on its way runs nothing. `retry` is for checks after a change; before one, TCP's own second SYN is enough.
  */
 export function probeScript(
@@ -79,7 +81,7 @@ export function probeScript(
   retry: boolean,
   places: Places = PLACES,
 ): string {
-  const probes = distinct(resources);
+  const questions = questionsOf(resources);
   return [
     'LC_ALL=C; export LC_ALL',
     'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH',
@@ -87,7 +89,7 @@ export function probeScript(
     ASK,
     `facts() {${FACTS}\n}`,
     `transactions() {${transactionsProbe(places)}\n}`,
-    ...probes.map((text, index) => `probe_${index}() {\n${text}\n}`),
+    ...questionFunctions(questions),
     ...returning(resources).map(
       ({ id }, index) => `baseline_${index}() {${readBaseline(places.state, id)}\n}`,
     ),
@@ -95,7 +97,7 @@ export function probeScript(
     'parts() {',
     'part facts facts',
     'part transactions transactions',
-    ...probes.map((_text, index) => `part probe_${index} probe_${index}`),
+    ...questionCalls(questions),
     ...returning(resources).map((_resource, index) => `part baseline_${index} baseline_${index}`),
     '}',
     'main() {',
@@ -169,25 +171,20 @@ export function parseProbe(
     });
   }
   const frames = new Map(lines.map(([name = '', length, payload]) => [name, { length, payload }]));
-  const payload = (name: string): string => {
-    const frame = frames.get(name);
-    return decode(frame?.length, frame?.payload);
-  };
-  const parts = partsOf(payload('parts'), nonce);
-  const read = (name: string) => parts.get(name) ?? textAndCode(decode(undefined, undefined));
-  const probes = distinct(resources);
-  const outputs = new Map(
-    resources.map((resource) => [resource.id, read(`probe_${probes.indexOf(resource.probe)}`)]),
-  );
+  const frame = (name: string) => [frames.get(name)?.length, frames.get(name)?.payload] as const;
+  const parts = partsOf(decodeBytes(...frame('parts')), nonce);
+  const read = (name: string): Printed => parts.get(name) ?? { bytes: decode(undefined, undefined), code: 0 };
+  const said = (name: string): string => textOf(read(name).bytes);
+  const answer = answering(questionsOf(resources), read);
   return {
-    facts: parseFacts(read('facts').stdout),
-    transactions: parseTransactions(read('transactions').stdout),
-    outputs,
+    facts: parseFacts(said('facts')),
+    transactions: parseTransactions(said('transactions')),
+    outputs: new Map(resources.map(({ id, probe }) => [id, answer(probe)])),
     baselines: new Map(
-      returning(resources).map(({ id }, index) => [id, parseBaseline(id, read(`baseline_${index}`).stdout)]),
+      returning(resources).map(({ id }, index) => [id, parseBaseline(id, said(`baseline_${index}`))]),
     ),
     checks: checks.map((_check, index) => {
-      const { stdout: output, code } = textAndCode(payload(`check_${index}`));
+      const { stdout: output, code } = textAndCode(decode(...frame(`check_${index}`)));
       return { output, code };
     }),
   };

@@ -37,6 +37,31 @@ export interface ProbeOutput {
   readonly code: number;
 }
 
+/**
+ * One thing that a probe asks a host. Shell text reads and never writes; it runs by itself. The others are read together
+ * for all resources of a host, which starts few processes however many are asked.
+ */
+export type Question =
+  | string
+  /** Asks nothing: stands in the output as it is. */
+  | { readonly say: string }
+  /** As `readFile` prints it: `present` and the file, its links followed, or `absent`. */
+  | { readonly file: string }
+  /**
+   * What stands at that path itself: a line `MODE OWNER GROUP` and the file, or one line: `link TARGET`, `directory`,
+   * `absent`.
+   */
+  | { readonly entry: string }
+  /** First line of a file below /proc or /sys; `unknown` where its directory has none, `absent` where there is no directory. */
+  | { readonly value: string }
+  /** `installed` or `absent`. */
+  | { readonly package: string }
+  /** ActiveState, UnitFileState and LoadState, a line each as `systemctl show` prints them. */
+  | { readonly unit: string };
+
+/** What a resource is read by. Its output is that of its questions one after the other, its code that of the last. */
+export type Probe = string | readonly Question[];
+
 /** What every probe learns about a host besides the resources. */
 export interface Facts {
   readonly hostname: string;
@@ -146,10 +171,10 @@ export interface Resource {
   readonly kind: string;
   /** What was declared, for comparing two of the same id; null = cannot be compared. */
   readonly declared: string | null;
-  /** POSIX shell text that reads and never writes. Equal texts on one host run once. */
-  readonly probe: string;
+  /** What is equal in the probes of one host is asked once. */
+  readonly probe: Probe;
   /** A second probe for a host that cannot be planned by the first one alone (its text may be large); null = it can. */
-  probeMore?(output: ProbeOutput): string | null;
+  probeMore?(output: ProbeOutput): Probe | null;
   /** Packages are installed before everything else and are not reverted. */
   readonly phase: 'package' | 'main';
   /** For `-t` and `--skip-tags`: `tagged()` sets them. */

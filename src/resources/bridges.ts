@@ -2,7 +2,7 @@ import { sameValue } from '../model/difference.ts';
 import { ProvisionError } from '../model/error.ts';
 import type { Fields, FieldValue } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
-import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
+import { parseReadFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS } from './describe.ts';
 
@@ -143,8 +143,11 @@ export const bridges = defineResource<BridgesProps, BridgesState>({
       saved: script === null ? null : { script },
     };
   },
-  probe: ({ bridges: wanted }) =>
-    [READ, ...wanted.map(readOther), sh`echo ${END.trim()}`, readFile(BRIDGES_SCRIPT)].join('\n'),
+  probe: ({ bridges: wanted }) => [
+    [READ, ...wanted.map(readOther)].join('\n'),
+    { say: END },
+    { file: BRIDGES_SCRIPT },
+  ],
   parse: ({ stdout }, props) => parse(stdout, props),
   transition: ({ from, to, text }) => ({
     writes: sameValue(from.saved?.['script'] ?? null, to.saved?.['script'] ?? null)

@@ -9,6 +9,7 @@ import type {
   Facts,
   FieldDifference,
   FieldValue,
+  Probe,
   ProbeOutput,
   Resource,
   ResourceChange,
@@ -45,8 +46,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly name: (props: Props) => string;
   /** What the host should have. Lists without order are sorted. */
   readonly desired: (props: Props, facts: Facts) => S;
-  /** Shell text that reads the host and writes nothing. */
-  readonly probe: (props: Props) => string;
+  /** What is asked of the host. */
+  readonly probe: (props: Props) => Probe;
   readonly parse: (output: ProbeOutput, props: Props) => S;
   /** The way from one state to the other; with its ends swapped it is the way back. */
   readonly transition: (ends: Ends<S>, props: Props) => Transition;
@@ -84,7 +85,7 @@ export interface ResourceDefinition<Props, S extends State> {
 }
 
 /** A secret in a name would be on the screen, in a probe in the host's list of processes. */
-function refuseSecrets(id: string, probe: string, takesSecrets: boolean): void {
+function refuseSecrets(id: string, probe: Probe, takesSecrets: boolean): void {
   const shownIn = secretsIn(id).length > 0 ? 'name' : 'probe';
   if (takesSecrets && secretsIn([id, probe]).length === 0) return;
   throw new ProvisionError(

@@ -51,7 +51,9 @@ function questions({ networks, containers, images }: DockerReads): { path: strin
 export function readDocker(reads: DockerReads): string {
   const asked = questions(reads);
   return [
-    'if ! systemctl -q is-active docker.service 2>/dev/null; then',
+    // Its own note of its process, without a newline, saves asking systemd where it holds.
+    'pid= name=; { read -r pid </run/docker.pid; read -r name </proc/"$pid"/comm; } 2>/dev/null',
+    'if [ "$name" != dockerd ] && ! systemctl -q is-active docker.service 2>/dev/null; then',
     "  if [ -e /var/lib/docker/network/files/local-kv.db ] || grep -qs data-root /etc/docker/daemon.json; then echo '@ stopped'; else echo '@ absent'; fi",
     'elif command -v curl >/dev/null; then',
     sh`  curl -s -g -m 30 --unix-socket ${SOCKET} -w '\n@ %{http_code}\n' ${asked.map(({ path }) => `http://docker${path}`)}`,

@@ -30,13 +30,6 @@ interface FileState {
   readonly saved: Fields | null;
 }
 
-const read = (path: string): string =>
-  [
-    sh`if [ -L ${path} ]; then printf 'link '; readlink -- ${path}`,
-    sh`elif [ -d ${path} ]; then echo directory`,
-    sh`elif [ -f ${path} ]; then stat -c '0%a %U %G' -- ${path}; cat ${path}; else echo absent; fi`,
-  ].join('\n');
-
 /**
  * Content as text; `stat` prints the mode without a leading zero. A symbolic link is what is there, whatever it points
  * to: it is replaced or removed itself, and nothing is ever written through it. A directory is nobody's file: refused.
@@ -82,7 +75,7 @@ const wholeFile = defineResource<WholeFileProps, FileState>({
   desired: (props) => ({
     saved: props.content === null ? null : { content: props.content, ...declared(props) },
   }),
-  probe: ({ path }) => read(path),
+  probe: ({ path }) => [{ entry: path }],
   parse: ({ stdout }, props) => parse(stdout, props),
   transition: ({ to }, { path, notify }) => {
     const also = { ...(notify ? { handlers: [notify] } : {}), paths: [path] };

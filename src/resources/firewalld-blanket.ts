@@ -1,20 +1,19 @@
 import type { Fields, ProbeOutput, Resource } from '../model/resource.ts';
 import { zoneFromXml } from './firewalld-xml.ts';
 
-const HEAD = '== ';
-
 /** Every zone file of the operator. The packaged ones of /usr/lib masquerade only in `external`, which holds no NIC. */
-const ZONE_FILES = `for f in /etc/firewalld/zones/*.xml; do
-  if [ -f "$f" ]; then printf '${HEAD}%s\\n' "$f"; cat "$f"; echo; fi
-done`;
+const ZONE_FILES = `grep -H '' /etc/firewalld/zones/*.xml`;
 
 /** Zones by name as their files say; a file that cannot be parsed says nothing. */
 function zones(stdout: string): { name: string; fields: Fields }[] {
-  return stdout.split(`\n${HEAD}`).flatMap((part) => {
-    const [path = '', ...lines] = part.split('\n');
-    const name = /([^/]+)\.xml$/.exec(path)?.[1];
+  const files = new Map<string, string>();
+  for (const line of stdout.split('\n')) {
+    const [, name, text = ''] = /^\/etc\/firewalld\/zones\/([^/]+?)\.xml:(.*)$/.exec(line) ?? [];
+    if (name !== undefined) files.set(name, `${files.get(name) ?? ''}${text}\n`);
+  }
+  return [...files].flatMap(([name, text]) => {
     try {
-      return name === undefined ? [] : [{ name, fields: zoneFromXml(lines.join('\n')) }];
+      return [{ name, fields: zoneFromXml(text) }];
     } catch {
       return [];
     }
@@ -58,7 +57,7 @@ export function blanketZones(declared: readonly string[]): Resource {
     planBack: () => null,
     baseline: () => null,
     warnings: ({ stdout }: ProbeOutput) =>
-      zones(`\n${stdout}`)
+      zones(stdout)
         .filter(({ name }) => !declared.includes(name))
         .flatMap(({ name, fields }) => sentences(name, fields)),
   };

@@ -1,4 +1,4 @@
-import type { Fields, FieldValue, ProbeOutput } from '../model/resource.ts';
+import type { Fields, FieldValue, ProbeOutput, Question } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 
 const NAME = 'org.fedoraproject.FirewallD1';
@@ -13,16 +13,22 @@ export const readRuntime = (kind: 'zone' | 'policy', name: string): string => {
   return sh`busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${`${NAME}.${kind}`} ${method} s ${name} 2>/dev/null || true`;
 };
 
+/** The same text for every zone and policy of a host: it is asked once. */
+const ACTIVE_ZONES = `active=$(busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${NAME}.zone getActiveZones)
+zone=
+if [ -r /etc/firewalld/firewalld.conf ]; then
+  while read -r line; do case $line in DefaultZone=*) zone=\${line#*=} ;; esac; done </etc/firewalld/firewalld.conf
+fi
+printf '%s\\t%s\\n' "$active" "$zone"`;
+
 /**
- * Shell text that prints, on one line and with tabs between them, the runtime settings of a zone or policy, which zone
+ * Answered, on one line and with tabs between them, by the runtime settings of a zone or policy, which zone
  * holds which interfaces and sources now, and the default zone (firewalld.conf(5); `public` when it is not said).
  */
-export const readLive = (kind: 'zone' | 'policy', name: string): string =>
-  [
-    `printf '%s\\t%s\\t%s\\n' "$(${readRuntime(kind, name)})"`,
-    `"$(busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${NAME}.zone getActiveZones 2>/dev/null)"`,
-    `"$(sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null)"`,
-  ].join(' ');
+export const readLive = (kind: 'zone' | 'policy', name: string): readonly Question[] => [
+  `printf '%s\\t' "$(${readRuntime(kind, name)})"`,
+  ACTIVE_ZONES,
+];
 
 /** Shell text that prints firewalld's version as JSON on a line of its own, or nothing where it does not run. */
 export const readVersion = `busctl --auto-start=no --timeout=10 --json=short get-property ${NAME} ${PATH} ${NAME} version 2>/dev/null || true`;

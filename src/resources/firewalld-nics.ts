@@ -34,7 +34,7 @@ export function forwardingNics({ nics }: { readonly nics: readonly string[] }): 
     kind: 'firewalld-nics',
     declared: JSON.stringify(nics),
     phase: 'main',
-    probe: `${readLive('zone', 'public')}\n${readVersion}`,
+    probe: [...readLive('zone', 'public'), readVersion],
     plan: refuse,
     planBack: () => null,
     baseline: () => null,

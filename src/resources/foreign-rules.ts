@@ -199,8 +199,11 @@ failed=0 usable=
 if [ -d "$kept" ]; then put_all_back all || failed=1; else mkdir -m 0700 "$kept"; fi
 if [ "$failed" -eq 0 ]; then
   for tool in $tools; do
-    # A kernel without this kind holds nothing of it.
-    if saved "$tool" > "$kept/$tool.new"; then mv -f "$kept/$tool.new" "$kept/$tool"; usable="$usable $tool"; fi
+    # A kernel without this kind holds nothing of it, and most hosts have nothing in three of four.
+    if saved "$tool" > "$kept/$tool.new"; then
+      mv -f "$kept/$tool.new" "$kept/$tool"
+      [ ! -s "$kept/$tool" ] || usable="$usable $tool"
+    fi
   done
   tools=$usable
 fi

@@ -11,10 +11,6 @@ interface PackageState {
   readonly saved: Fields | null;
 }
 
-/** Debian Policy 11.3: dpkg's query; RPM families answer by rpm(8). */
-const probe = (name: string): string =>
-  sh`if command -v dpkg-query >/dev/null; then dpkg-query -W -f '\${db:Status-Status}\n' -- ${name} 2>/dev/null; else rpm -q --quiet -- ${name} && echo installed; fi || echo absent`;
-
 /**
  * Services of a new package stay down until their configuration is written: invoke-rc.d(8) asks policy-rc.d(8),
  * 101 = not allowed. A reload is: without it D-Bus would not know the names of the new package, and firewalld would
@@ -46,7 +42,7 @@ export const packageInstalled = defineResource<PackageProps, PackageState>({
   name: ({ name }) => name,
   phase: 'package',
   desired: () => ({ saved: { installed: true } }),
-  probe: ({ name }) => probe(name),
+  probe: ({ name }) => [{ package: name }],
   parse: ({ stdout }) => (stdout.trim() === 'installed' ? { saved: { installed: true } } : { saved: null }),
   transition: ({ to }, { name }) => ({ steps: to.saved === null ? [] : [install(name)] }),
   sentence: (_difference, { name }) => `package ${name} is not installed`,

@@ -141,7 +141,7 @@ export function readRules(
       `want() { ${text === null ? ':' : sh`printf %s ${text}`}; }`,
       `live() { ${live(set, backend)}; }`,
       `other_live() { ${live(set, other)}; }`,
-      `static() { ${set.filled ? `printf '%s\\n' "$live" | ${withoutFilled(set, backend)}` : `printf %s "$live"`}; }`,
+      `static() { ${set.filled ? `printf %s "$(printf '%s\\n' "$live" | ${withoutFilled(set, backend)})"` : `printf %s "$live"`}; }`,
       `scratch() { ${scratch(name, backend)}; }`,
       `asks=${text === null && digest !== '' ? 'yes' : ''}`,
     ];
@@ -158,11 +158,13 @@ export function readRules(
     ...(wanted.iptables === null ? [] : [REFUSE_IPTABLES]),
     'fi',
     'live=$(live)',
-    `if [ -e "$file" ]; then saved=$(sha256sum < "$file"); saved=\${saved%% *}; else saved=; fi`,
+    // One process for both: of the file, where there is one, and of what is live.
+    `sums=$(static | sha256sum "$file" - 2>/dev/null)`,
+    `case $sums in *"  $file"*) saved=\${sums%% *} ;; *) saved= ;; esac`,
     sh`{ read -r key canonical < ${canonicalFile(name)}; } 2>/dev/null || key= canonical=`,
     `if [ "$saved" = "$digest" ] && [ ! -e "$other" ]; then
   if [ -z "$digest" ] && [ -z "$live" ]; then echo same; exit 0; fi
-  if [ "$key" = "$digest" ] && [ "$canonical  -" = "$(printf %s "$(static)" | sha256sum)" ]; then echo same; exit 0; fi
+  if [ "$key" = "$digest" ] && [ "$canonical  -" = "\${sums##*\n}" ]; then echo same; exit 0; fi
 fi`,
     'if [ -n "$asks" ]; then echo ask; exit 0; fi',
     'echo "states $engine"',

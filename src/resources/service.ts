@@ -55,7 +55,7 @@ function lockout({ live, saved }: ServiceState, name: string, ssh: SshConnection
     : `service ${name}, which answers this SSH connection, would not start at the next boot`;
 }
 
-/** systemctl(1): `show` answers for unknown units too (LoadState=not-found). */
+/** What systemd says of a unit that it does not know is LoadState=not-found. */
 export const service = defineResource<ServiceProps, ServiceState>({
   kind: 'service',
   name: ({ name }) => name,
@@ -63,7 +63,7 @@ export const service = defineResource<ServiceProps, ServiceState>({
     ...(running === undefined ? {} : { live: { running } }),
     saved: { enabled, masked: false },
   }),
-  probe: ({ name }) => sh`systemctl show -p ActiveState,UnitFileState,LoadState -- ${unit(name)}`,
+  probe: ({ name }) => [{ unit: unit(name) }],
   parse: ({ stdout }, { running }) => {
     const has = (line: string): boolean => stdout.split('\n').includes(line);
     return {

@@ -26,12 +26,14 @@ for ifb in ${DIRECTIONS.map((direction) => DEVICES[direction]).join(' ')}; do
   tc class show dev $ifb
   tc filter show dev $ifb parent 1:
 done
-printf '%s\\n' "$qdiscs" | while read -r _ kind _ _ nic _; do
-  [ "$kind" = clsact ] || continue
-  echo "== nic $nic"
-  tc filter show dev "$nic" egress
-  tc filter show dev "$nic" ingress
-done`;
+case $qdiscs in *'qdisc clsact '*)
+  printf '%s\\n' "$qdiscs" | while read -r _ kind _ _ nic _; do
+    [ "$kind" = clsact ] || continue
+    echo "== nic $nic"
+    tc filter show dev "$nic" egress
+    tc filter show dev "$nic" ingress
+  done ;;
+esac`;
 
 interface LiveFilter {
   readonly priority: number;

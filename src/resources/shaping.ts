@@ -1,7 +1,7 @@
 import { sameValue } from '../model/difference.ts';
 import type { FieldDifference, Fields, FieldValue } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
-import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
+import { parseReadFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS, listDifference } from './describe.ts';
 import { liveFields, readShaping } from './shaping-live.ts';
@@ -144,14 +144,11 @@ export const shaping = defineResource<ShapingProps, ShapingState>({
     live: plan && plannedFields(plan),
     saved: script === null ? null : { script, enabled: true },
   }),
-  probe: () =>
-    [
-      readShaping,
-      'echo',
-      sh`if [ -L ${UNIT_LINK} ]; then echo '== enabled'; fi`,
-      `echo '== script'`,
-      readFile(SHAPING_SCRIPT),
-    ].join('\n'),
+  probe: () => [
+    [readShaping, 'echo', sh`if [ -L ${UNIT_LINK} ]; then echo '== enabled'; fi`].join('\n'),
+    { say: END },
+    { file: SHAPING_SCRIPT },
+  ],
   parse: ({ stdout }, { plan }) => {
     const end = stdout.lastIndexOf(`\n${END}`);
     const said = end < 0 ? stdout : stdout.slice(0, end + 1);

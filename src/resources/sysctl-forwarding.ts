@@ -13,9 +13,11 @@ export function resetBy(forwarding: FieldValue, key: string): FieldValue | undef
 }
 
 /** Prints only those of them that are not what the kernel makes of the present ip_forward: mostly none. */
-export const COUPLED = `forwarding=$(cat /proc/sys/net/ipv4/ip_forward)
+export const COUPLED = `redirects=/proc/sys/net/ipv4/conf/all/accept_redirects
+read -r forwarding </proc/sys/net/ipv4/ip_forward
 grep -Hvx "$forwarding" /proc/sys/net/ipv4/conf/*/forwarding
-grep -Hx "$forwarding" /proc/sys/net/ipv4/conf/all/accept_redirects || true`;
+read -r accepts <$redirects
+[ "$accepts" != "$forwarding" ] || echo "$redirects:$accepts"`;
 
 export function parseCoupled(lines: readonly string[]): Fields {
   return Object.fromEntries(

@@ -1,5 +1,5 @@
-import { quote, sh } from '../shell/quote.ts';
-import type { Fields, FieldValue } from '../model/resource.ts';
+import { sh } from '../shell/quote.ts';
+import type { Fields, FieldValue, Question } from '../model/resource.ts';
 import { refuseUnknownKeys } from './sysctl-values.ts';
 
 export const swapDots = (name: string): string =>
@@ -8,14 +8,8 @@ export const swapDots = (name: string): string =>
 /** In sysctl.d(5) names a dot and a slash change places: `net.ipv4.conf.eth0/1.rp_filter`. */
 export const procPath = (key: string): string => `/proc/sys/${swapDots(key)}`;
 
-const directoryOf = (path: string): string => path.slice(0, path.lastIndexOf('/'));
-
 /** One line of text, white space as one blank. */
 export const normal = (value: string): string => value.trim().replaceAll(/\s+/g, ' ');
-
-/** Its value; `unknown` where its directory is there and it is not; `absent` where a module or interface is missing. */
-const readPlain = (path: string): string =>
-  sh`cat ${path} 2>/dev/null || { [ -d ${directoryOf(path)} ] && [ ! -e ${path} ] && echo unknown; } || echo absent`;
 
 /**
  * The mode of a parameter tells root too what it may write (test_perm() of the kernel's proc_sysctl.c knows no
@@ -32,31 +26,21 @@ const readModule = (module: string): string =>
     sh`modprobe -n -q -- ${module} 2>/dev/null; then echo loadable; else echo missing; fi`,
   ].join('\n');
 
-/** All at once where all are there, which is the rule; else one by one. */
-const readAll = (paths: readonly string[]): string[] =>
-  paths.length < 2
-    ? paths.map(readPlain)
-    : [
-        `if values=$(cat ${paths.map(quote).join(' ')} 2>/dev/null && echo x); then printf %s "\${values%x}"; else`,
-        ...paths.map(readPlain),
-        'fi',
-      ];
-
-/** Shell text that prints a line for the module, if any, and one for each key. Writes nothing, loads nothing. */
-export const readLive = (keys: readonly string[], module: string | undefined): string[] =>
+/** Answered by a line for the module, if any, and one for each key. Loads nothing. */
+export const readLive = (keys: readonly string[], module: string | undefined): Question[] =>
   module === undefined
-    ? readAll(keys.map(procPath))
-    : [readModule(module), ...keys.map((key) => readOfModule(procPath(key)))];
+    ? keys.map((key) => ({ value: procPath(key) }))
+    : [[readModule(module), ...keys.map((key) => readOfModule(procPath(key)))].join('\n')];
 
 export interface LiveValues {
   readonly live: Fields;
   /** Keys that cannot be set on this host, with the value they have; null = the kernel does not have them. */
   readonly skipped: ReadonlyMap<string, string | null>;
-  /** How many lines `readLive` printed. */
+  /** How many lines the answers to `readLive` are. */
   readonly lines: number;
 }
 
-/** What `readLive` printed. A key that cannot be set counts as being as declared. */
+/** What was answered to `readLive`. A key that cannot be set counts as being as declared. */
 export function liveValues(
   lines: readonly string[],
   keys: readonly string[],

@@ -1,6 +1,6 @@
 import { sameValue } from '../model/difference.ts';
 import type { Fields, FieldValue, Resource } from '../model/resource.ts';
-import { parseReadFile, readFile, removeFile, writeFile } from '../shell/write-file.ts';
+import { parseReadFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { LAYER_WORDS } from './describe.ts';
@@ -77,13 +77,12 @@ const define = defineResource<SysctlProps, SysctlState>({
     live: Object.fromEntries(inOrder(Object.keys(values)).map((key) => [key, String(values[key])])),
     saved: content === null ? null : parseDropIn(content),
   }),
-  probe: ({ name, values, module }) =>
-    [
-      ...readLive(inOrder(Object.keys(values)), module),
-      ...(FORWARDING in values ? [COUPLED] : []),
-      'echo --',
-      readFile(sysctlFile(name)),
-    ].join('\n'),
+  probe: ({ name, values, module }) => [
+    ...readLive(inOrder(Object.keys(values)), module),
+    ...(FORWARDING in values ? [COUPLED] : []),
+    { say: '--\n' },
+    { file: sysctlFile(name) },
+  ],
   parse: ({ stdout }, { values, module }) => {
     const lines = stdout.split('\n');
     const read = liveValues(lines, inOrder(Object.keys(values)), values, module);

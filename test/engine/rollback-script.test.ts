@@ -24,6 +24,7 @@ import type { Transaction } from '../../src/engine/transaction-script.ts';
 import type { ResourceChange } from '../../src/model/resource.ts';
 import { file } from '../../src/resources/index.ts';
 import { facts } from '../unit/resources/conformance.ts';
+import { heard } from '../probed.ts';
 
 let root = '';
 let host = '';
@@ -186,8 +187,7 @@ describe('confirm and way back do not wait for ever', () => {
 
 describe('files that the snapshot has', () => {
   const plain = (): string => `${host}/plain`;
-  const read = (): string =>
-    execFileSync('sh', ['-c', file({ path: plain(), content: '' }).probe], { encoding: 'utf8' });
+  const read = (): string => heard([file({ path: plain(), content: '' })])[0]?.stdout ?? '';
   const planned = (): ResourceChange =>
     file({ path: plain(), content: 'after\n' }).plan({ stdout: read(), code: 0 }, facts) as ResourceChange;
   const seen = () => {

@@ -50,7 +50,7 @@ labSupport('several sets of rules on one host', () => {
   const on = (script: string): Promise<string> =>
     cli('lab', 'exec', '-i', directory, 'h1', 'sh', '-c', script);
   const plan = async (props: RulesProps) =>
-    rules(props).plan({ stdout: await on(rules(props).probe), code: 0 }, FACTS);
+    rules(props).plan({ stdout: await on(rules(props).probe as string), code: 0 }, FACTS);
   const differences = async (props: RulesProps): Promise<string[]> =>
     ((await plan(props))?.changes ?? []).map(({ sentence }) => sentence);
   const apply = async (props: RulesProps): Promise<void> => {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { scriptFor } from '../../probed.ts';
 import type {
   Facts,
   ProbeOutput,
@@ -103,7 +104,7 @@ export function describeResource(kind: string, conformance: Conformance): void {
     });
 
     it('writes shell that parses, there and back', () => {
-      expect(parses(resource.probe)).toBe(true);
+      expect(parses(scriptFor(resource))).toBe(true);
       for (const output of [absent, different]) {
         const change = resource.plan(output, facts);
         expect(change && scripts(change).every(parses)).toBe(true);
@@ -113,7 +114,7 @@ export function describeResource(kind: string, conformance: Conformance): void {
     it('keeps hostile values quoted: the shell finds no command in them', () => {
       const hostile = conformance.hostile(HOSTILE);
       const change = hostile.plan({ stdout: '', code: 0 }, facts);
-      for (const script of [hostile.probe, ...(change ? scripts(change) : [])]) {
+      for (const script of [scriptFor(hostile), ...(change ? scripts(change) : [])]) {
         expect(parses(script)).toBe(true);
         expect(outsideQuotes(script)).not.toContain('touch /tmp/pwned');
       }

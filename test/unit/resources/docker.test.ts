@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { ProbeOutput, Resource, ResourceChange, Surroundings } from '../../../src/model/resource.ts';
 import { dockerContainer, dockerImage, dockerNetwork, toBaseline } from '../../../src/resources/index.ts';
@@ -379,15 +379,24 @@ describe('Docker that is stopped', () => {
   });
 
   it('is not started by looking: the socket is opened only while the service runs', () => {
-    const { probe } = network();
-    expect(probe.indexOf('is-active docker.service')).toBeLessThan(probe.indexOf('--unix-socket'));
     const bin = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
+    const probe = (network().probe as string).replace('/run/docker.pid', `${bin}/docker.pid`);
+    expect(probe.indexOf('is-active docker.service')).toBeLessThan(probe.indexOf('--unix-socket'));
     const fake = `systemctl() { return 3; }; curl() { echo ASKED; }; docker() { echo ASKED; }; ${probe}`;
     expect(execFileSync('dash', ['-c', fake], { encoding: 'utf8', cwd: bin })).toMatch(
       /^@ (absent|stopped)\n$/,
     );
     const runs = fake.replace('return 3', 'return 0');
     expect(execFileSync('dash', ['-c', runs], { encoding: 'utf8', cwd: bin })).toContain('ASKED');
+    // A process number of its own tells it without systemd, but only if that is a dockerd.
+    writeFileSync(`${bin}/docker.pid`, String(process.pid));
+    expect(execFileSync('dash', ['-c', fake], { encoding: 'utf8', cwd: bin })).toMatch(/^@ /);
+    copyFileSync('/bin/sleep', `${bin}/dockerd`);
+    chmodSync(`${bin}/dockerd`, 0o755);
+    const running = spawn(`${bin}/dockerd`, ['60']);
+    writeFileSync(`${bin}/docker.pid`, String(running.pid));
+    expect(execFileSync('dash', ['-c', fake], { encoding: 'utf8', cwd: bin })).toContain('ASKED');
+    running.kill();
   });
 });
 

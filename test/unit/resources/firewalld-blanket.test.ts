@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
+import { scriptFor } from '../../probed.ts';
 import { blanketZones } from '../../../src/resources/firewalld-blanket.ts';
 
 const zone = (body: string): string =>
@@ -7,7 +8,12 @@ const zone = (body: string): string =>
 const RICH = '  <rule family="ipv4"><source address="10.0.0.0/24"/><masquerade/></rule>\n';
 const out = (files: Readonly<Record<string, string>>) => ({
   stdout: Object.entries(files)
-    .map(([name, text]) => `== /etc/firewalld/zones/${name}.xml\n${text}\n`)
+    .flatMap(([name, text]) =>
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => `/etc/firewalld/zones/${name}.xml:${line}\n`),
+    )
     .join(''),
   code: 0,
 });
@@ -35,7 +41,7 @@ describe('zones that masquerade or forward everything', () => {
 
   it('reads with a shell that parses, and changes nothing', () => {
     const resource = blanketZones([]);
-    execFileSync('dash', ['-n'], { input: resource.probe });
+    execFileSync('dash', ['-n'], { input: scriptFor(resource) });
     expect(resource.plan({ stdout: '', code: 0 }, {} as never)).toBeNull();
   });
 });

@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { firewalldPolicy, firewalldZone } from '../../../src/resources/index.ts';
 import { runtimeFields } from '../../../src/resources/firewalld-dbus.ts';
@@ -80,11 +84,35 @@ describe('firewalld zone', () => {
     );
   });
 
-  it('checks the new configuration in a copy before it is used', () => {
+  it.each([
+    ['by the firewalld that runs, after it is written', 0, 'checkPermanentConfig', ['written', 'asked']],
+    ['in a copy before it is written, where none runs', 3, '--check-config', ['asked', 'written']],
+  ])('checks the new configuration %s', (_how, state, question, order) => {
     const change = zone.plan(captured('debian-12-firewalld-1.3.3-zone-default'), facts);
-    const step = change?.apply.writes?.[0] ?? '';
-    expect(step.indexOf('--check-config')).toBeGreaterThan(0);
-    expect(step.indexOf('--check-config')).toBeLessThan(step.indexOf('mv -fT'));
+    const etc = mkdtempSync(path.join(tmpdir(), 'firewalld-'));
+    const step = (change?.apply.writes?.[0] ?? '').replaceAll('/etc/firewalld', etc);
+    const run = (verdict: number): string[] => {
+      const fakes = [
+        `systemctl() { return ${state}; }`,
+        `check() { case "$*" in *${question}*) echo asked >&3; return ${verdict} ;; esac; echo "wrong: $*" >&3; }`,
+        'busctl() { check "$@"; }; firewall-offline-cmd() { check "$@"; }',
+        'mv() { echo written >&3; command mv "$@"; }',
+      ];
+      // dash takes no "-" in the name of a function.
+      const script = `${[...fakes, 'set -e', step].join('\n')}\n`;
+      // On its own: behind "||" the shell would ignore set -e.
+      const said = execFileSync('bash', [
+        '-c',
+        '( bash -c "$1" 3>&1 >/dev/null ) || echo failed',
+        '-',
+        script,
+      ]);
+      return said.toString().trim().split('\n');
+    };
+    expect(run(0)).toEqual(order);
+    // What it refuses fails the step: written or not, the way back puts the old file there.
+    expect(run(1)).toEqual([...order.slice(0, order.indexOf('asked') + 1), 'failed']);
+    rmSync(etc, { recursive: true });
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { sysctl } from '../../../src/resources/index.ts';
 import { captured, describeResource, facts } from './conformance.ts';
+import { heard } from '../../probed.ts';
 
 const KEY = 'net.netfilter.nf_conntrack_';
 const values = {
@@ -111,9 +112,9 @@ describe('the probe of a module', () => {
     const directory = mkdtempSync(join(tmpdir(), 'modprobe-'));
     writeFileSync(join(directory, 'modprobe'), `#!/bin/sh\n${modprobe}\n`);
     chmodSync(join(directory, 'modprobe'), 0o755);
-    const { probe } = sysctl({ name: 'x', values: { 'kernel.osrelease': 1 }, content: '', module });
-    const env = { ...process.env, PATH: `${directory}:${process.env['PATH'] ?? ''}` };
-    const said = execFileSync('dash', ['-c', probe], { encoding: 'utf8', env });
+    const resource = sysctl({ name: 'x', values: { 'kernel.osrelease': 1 }, content: '', module });
+    const env = { PATH: `${directory}:${process.env['PATH'] ?? ''}` };
+    const said = heard([resource], { env })[0]?.stdout ?? '';
     rmSync(directory, { recursive: true });
     expect(said.split('\n')[1]).toMatch(/^readonly \S+$/);
     return said.split('\n')[0];

@@ -229,8 +229,9 @@ describe('app host', () => {
     const parameters = natGateway()
       .build({ ...context, host })
       .resources.find(({ id }) => id === 'sysctl:nat-gateway');
-    expect(parameters?.probe.includes('/proc/sys/net/ipv4/ip_forward')).toBe(asked);
-    expect(parameters?.probe).toContain('send_redirects');
+    const probe = JSON.stringify(parameters?.probe);
+    expect(probe.includes('/proc/sys/net/ipv4/ip_forward')).toBe(asked);
+    expect(probe).toContain('send_redirects');
   });
 
   it('a host that is a gateway too: nothing is declared twice and differently', () => {

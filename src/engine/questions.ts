@@ -1,0 +1,204 @@
+import { ProvisionError } from '../model/error.ts';
+import type { Probe, ProbeOutput, Question } from '../model/resource.ts';
+import { sh } from '../shell/quote.ts';
+import { textOf } from './frame.ts';
+import type { Printed } from './frame.ts';
+
+type Kind = 'file' | 'entry' | 'value' | 'package' | 'unit';
+type Asked = Readonly<Record<Kind, readonly string[]>>;
+
+/** What is read together of a host: files of either sort by two processes, the others by one each, however many there are. */
+interface Reading {
+  readonly name: string;
+  readonly kinds: readonly Kind[];
+  /** Body of a shell function. It runs in the main shell: it must not exit, nor change directory. */
+  readonly script: (asked: Asked) => string;
+  /** What that printed, as bytes (latin1) → the answers in the order of `kinds`, then of what was asked. */
+  readonly answers: (printed: string, asked: Asked) => readonly string[];
+}
+
+/**
+ * A line for each path; then size, mode, owner and group of each that is a file; then the bytes of all of them. An empty
+ * word stands between paths whose links are followed and those that are looked at themselves. Files of proc(5) say that they are
+ * empty, and count as that.
+ */
+const FILES = `looked=
+for f; do
+  shift
+  if [ -z "$f" ]; then looked=yes
+  elif [ "$looked" ] && [ -L "$f" ]; then printf 'link %s\\n' "$(readlink -n -- "$f" | encode)"
+  elif [ "$looked" ] && [ -d "$f" ]; then echo directory
+  elif [ ! -f "$f" ]; then echo absent
+  else if [ -r "$f" ]; then echo file; else echo closed; fi; set -- "$@" "$f"; fi
+done
+echo --
+[ "$#" -eq 0 ] || stat -L -c '%s 0%a %U %G' -- "$@"
+echo --
+for f; do shift; if [ -r "$f" ] && [ -s "$f" ]; then set -- "$@" "$f"; fi; done
+[ "$#" -eq 0 ] || cat -- "$@"`;
+
+function fileAnswers(printed: string, { file, entry }: Asked): string[] {
+  const broken = (): never => {
+    throw new ProvisionError('probe-failed', 'A file changed on the host while it was read.', {
+      hint: 'Run again; if it stays, look for what keeps writing there (-vvv shows what is read).',
+    });
+  };
+  const [first = '', ...rest] = printed.split('--\n');
+  const words = first.split('\n').slice(0, -1);
+  const [second = ''] = rest;
+  const stats = second.split('\n').slice(0, -1);
+  const bytes = printed.slice(first.length + second.length + 2 * '--\n'.length);
+  if (words.length !== file.length + entry.length) broken();
+  let at = 0;
+  const answers = words.map((said, index) => {
+    const followed = index < file.length;
+    const [word = '', encoded = ''] = said.split(' ');
+    if (word === 'link') return `link ${Buffer.from(encoded, 'base64').toString('utf8')}\n`;
+    if (word !== 'file' && word !== 'closed') return `${word}\n`;
+    const stat = stats.shift() ?? broken();
+    const blank = stat.indexOf(' ');
+    const size = word === 'closed' ? 0 : Number(stat.slice(0, blank));
+    const content = textOf(bytes.slice(at, (at += size)));
+    return followed ? `present\n${content}` : `${stat.slice(blank + 1)}\n${content}`;
+  });
+  if (at !== bytes.length) broken();
+  return answers;
+}
+
+/** A value's line; `unknown` where its directory is there and it is not; `absent` where a module or interface is missing. */
+const VALUES = `for f; do
+  if [ ! -e "$f" ]; then if [ -d "\${f%/*}" ]; then echo "unknown $f"; else echo "absent $f"; fi; fi
+done
+grep -H -m 1 '' -- "$@"`;
+
+function valueAnswers(printed: string, { value }: Asked): string[] {
+  const lines = textOf(printed).split('\n');
+  return value.map((path) => {
+    const found = lines.find((line) => line.startsWith(`${path}:`));
+    if (found !== undefined) return `${found.slice(path.length + 1)}\n`;
+    return lines.includes(`unknown ${path}`) ? 'unknown\n' : 'absent\n';
+  });
+}
+
+/** Debian Policy 11.3: dpkg's query; RPM families answer by rpm(8), which fails when one of them is missing. */
+const PACKAGES = `if command -v dpkg-query >/dev/null; then dpkg-query -W -f '\${Package}:\${Architecture} \${db:Status-Status}\\n' -- "$@"
+elif rpm -q --quiet -- "$@"; then for p; do echo "$p: installed"; done
+else for p; do rpm -q --quiet -- "$p" && echo "$p: installed"; done; fi`;
+
+function packageAnswers(printed: string, asked: Asked): string[] {
+  const lines = textOf(printed).split('\n');
+  const installed = (name: string): boolean =>
+    lines.some((line) => line.startsWith(name) && /^(:[^: ]*)? installed$/.test(line.slice(name.length)));
+  return asked.package.map((name) => (installed(name) ? 'installed\n' : 'absent\n'));
+}
+
+/**
+ * systemctl(1): `show` answers for each unit in turn, unknown ones too, with an empty line between two. A pattern it would answer
+ * with as many as match: it stands for no unit, and is not asked for.
+ */
+const isPattern = (unit: string): boolean => /[*?[]/.test(unit);
+const UNITS = 'systemctl show -p ActiveState,UnitFileState,LoadState -- "$@"';
+
+function unitAnswers(printed: string, { unit }: Asked): string[] {
+  const parts = textOf(printed).split('\n\n');
+  return unit.map((name) => {
+    const part = isPattern(name) ? '' : (parts.shift() ?? '').trim();
+    return part === '' ? '' : `${part}\n`;
+  });
+}
+
+const READINGS: readonly Reading[] = [
+  {
+    name: 'files',
+    kinds: ['file', 'entry'],
+    script: ({ file, entry }) => `${sh`set -- ${file} '' ${entry}`}\n${FILES}`,
+    answers: fileAnswers,
+  },
+  {
+    name: 'values',
+    kinds: ['value'],
+    script: ({ value }) => `${sh`set -- ${value}`}\n${VALUES}`,
+    answers: valueAnswers,
+  },
+  {
+    name: 'packages',
+    kinds: ['package'],
+    script: (asked) => `${sh`set -- ${asked.package}`}\n${PACKAGES}`,
+    answers: packageAnswers,
+  },
+  {
+    name: 'units',
+    kinds: ['unit'],
+    script: ({ unit }) => `${sh`set -- ${unit.filter((name) => !isPattern(name))}`}\n${UNITS}`,
+    answers: unitAnswers,
+  },
+];
+
+const questionsOf = (probe: Probe): readonly Question[] => (typeof probe === 'string' ? [probe] : probe);
+
+/** All that the probes of a host ask, each thing once. */
+export interface Questions {
+  readonly texts: readonly string[];
+  readonly asked: Asked;
+}
+
+/** What these probes ask together. */
+export function questionsIn(probes: readonly Probe[]): Questions {
+  const all = probes.flatMap(questionsOf);
+  const once = (found: (question: Exclude<Question, string>) => string | undefined): string[] => [
+    ...new Set(all.flatMap((question) => (typeof question === 'string' ? [] : (found(question) ?? [])))),
+  ];
+  const of = (kind: Kind): string[] =>
+    once((question) => (kind in question ? (question as Record<Kind, string>)[kind] : undefined));
+  return {
+    texts: [...new Set(all.filter((question) => typeof question === 'string'))],
+    asked: {
+      file: of('file'),
+      entry: of('entry'),
+      value: of('value'),
+      package: of('package'),
+      unit: of('unit'),
+    },
+  };
+}
+
+const wanted = ({ asked }: Questions): Reading[] =>
+  READINGS.filter(({ kinds }) => kinds.some((kind) => asked[kind].length > 0));
+
+/** Functions of shell that read it all; `questionCalls` calls them. */
+export const questionFunctions = (questions: Questions): string[] => [
+  ...questions.texts.map((shell, index) => `probe_${index}() {\n${shell}\n}`),
+  ...wanted(questions).map(({ name, script }) => `${name}() {\n${script(questions.asked)}\n}`),
+];
+
+export const questionCalls = (questions: Questions): string[] => [
+  ...questions.texts.map((_shell, index) => `part probe_${index} probe_${index}`),
+  ...wanted(questions).map(({ name }) => `part_here ${name}`),
+];
+
+/** → what a probe of these has to hear. Throws `probe-failed` when a file changed in the middle. */
+export function answering(
+  questions: Questions,
+  read: (part: string) => Printed,
+): (probe: Probe) => ProbeOutput {
+  const { texts, asked } = questions;
+  const answers = new Map<string, string>();
+  for (const { name, kinds, answers: split } of wanted(questions)) {
+    const said = split(read(name).bytes, asked);
+    const named = kinds.flatMap((kind) => asked[kind].map((word) => `${kind} ${word}`));
+    named.forEach((key, index) => answers.set(key, said[index] ?? ''));
+  }
+  const answer = (question: Question): ProbeOutput => {
+    if (typeof question === 'string') {
+      const { bytes, code } = read(`probe_${texts.indexOf(question)}`);
+      return { stdout: textOf(bytes), code };
+    }
+    if ('say' in question) return { stdout: question.say, code: 0 };
+    const [[kind, word]] = Object.entries(question) as [[string, string]];
+    return { stdout: answers.get(`${kind} ${word}`) ?? '', code: 0 };
+  };
+  return (probe) => {
+    const heard = questionsOf(probe).map(answer);
+    return { stdout: heard.map(({ stdout }) => stdout).join(''), code: heard.at(-1)?.code ?? 0 };
+  };
+}
