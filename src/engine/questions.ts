@@ -18,16 +18,16 @@ interface Reading {
 }
 
 /**
- * A line for each path; then size, mode, owner and group of each that is a file; then the bytes of all of them. An empty
- * word stands between paths whose links are followed and those that are looked at themselves. Files of proc(5) say that they are
+ * A line for each path; then size, mode, owner and group of each that is a file; then the bytes of all of them. The first word
+ * says how many paths come whose links are followed; the others are looked at themselves. Files of proc(5) say that they are
  * empty, and count as that.
  */
-const FILES = `looked=
+const FILES = `followed=$1; shift
 for f; do
   shift
-  if [ -z "$f" ]; then looked=yes
-  elif [ "$looked" ] && [ -L "$f" ]; then printf 'link %s\\n' "$(readlink -n -- "$f" | encode)"
-  elif [ "$looked" ] && [ -d "$f" ]; then echo directory
+  followed=$((followed - 1))
+  if [ "$followed" -lt 0 ] && [ -L "$f" ]; then printf 'link %s\\n' "$(readlink -n -- "$f" | encode)"
+  elif [ "$followed" -lt 0 ] && [ -d "$f" ]; then echo directory
   elif [ ! -f "$f" ]; then echo absent
   else if [ -r "$f" ]; then echo file; else echo closed; fi; set -- "$@" "$f"; fi
 done
@@ -37,31 +37,37 @@ echo --
 for f; do shift; if [ -r "$f" ] && [ -s "$f" ]; then set -- "$@" "$f"; fi; done
 [ "$#" -eq 0 ] || cat -- "$@"`;
 
-function fileAnswers(printed: string, { file, entry }: Asked): string[] {
-  const broken = (): never => {
-    throw new ProvisionError('probe-failed', 'A file changed on the host while it was read.', {
-      hint: 'Run again; if it stays, look for what keeps writing there (-vvv shows what is read).',
-    });
-  };
-  const [first = '', ...rest] = printed.split('--\n');
-  const words = first.split('\n').slice(0, -1);
-  const [second = ''] = rest;
-  const stats = second.split('\n').slice(0, -1);
-  const bytes = printed.slice(first.length + second.length + 2 * '--\n'.length);
-  if (words.length !== file.length + entry.length) broken();
-  let at = 0;
-  const answers = words.map((said, index) => {
-    const followed = index < file.length;
-    const [word = '', encoded = ''] = said.split(' ');
-    if (word === 'link') return `link ${Buffer.from(encoded, 'base64').toString('utf8')}\n`;
-    if (word !== 'file' && word !== 'closed') return `${word}\n`;
-    const stat = stats.shift() ?? broken();
-    const blank = stat.indexOf(' ');
-    const size = word === 'closed' ? 0 : Number(stat.slice(0, blank));
-    const content = textOf(bytes.slice(at, (at += size)));
-    return followed ? `present\n${content}` : `${stat.slice(blank + 1)}\n${content}`;
+const changedMeanwhile = (): ProvisionError =>
+  new ProvisionError('probe-failed', 'A file changed on the host while it was read.', {
+    hint: 'Run again; if it stays, look for what keeps writing there (-vvv shows what is read).',
   });
-  if (at !== bytes.length) broken();
+
+function fileAnswers(printed: string, { file, entry }: Asked): string[] {
+  let at = 0;
+  const upTo = (end: number): string => printed.slice(at, (at = end));
+  const line = (): string => {
+    const end = printed.indexOf('\n', at);
+    if (end < 0) throw changedMeanwhile();
+    return upTo(end + 1).slice(0, -1);
+  };
+  const end = (): void => {
+    if (line() !== '--') throw changedMeanwhile();
+  };
+  const isFile = (word: string): boolean => word === 'file' || word === 'closed';
+  const words = [...file, ...entry].map(line);
+  end();
+  const stats = words.filter(isFile).map(line);
+  end();
+  const answers = words.map((word, index) => {
+    if (word.startsWith('link '))
+      return `link ${Buffer.from(word.slice('link '.length), 'base64').toString('utf8')}\n`;
+    if (!isFile(word)) return `${word}\n`;
+    const [size = '', ...rights] = (stats.shift() ?? '').split(' ');
+    const content = textOf(upTo(at + (word === 'closed' ? 0 : Number(size))));
+    return index < file.length ? `present\n${content}` : `${rights.join(' ')}\n${content}`;
+  });
+  // One byte more or less is in the wrong file by then.
+  if (at !== printed.length) throw changedMeanwhile();
   return answers;
 }
 
@@ -111,7 +117,7 @@ const READINGS: readonly Reading[] = [
   {
     name: 'files',
     kinds: ['file', 'entry'],
-    script: ({ file, entry }) => `${sh`set -- ${file} '' ${entry}`}\n${FILES}`,
+    script: ({ file, entry }) => `${sh`set -- ${[file.length, ...file, ...entry]}`}\n${FILES}`,
     answers: fileAnswers,
   },
   {

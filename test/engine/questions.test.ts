@@ -66,14 +66,14 @@ describe.each(['dash', 'bash'])('what is asked together in %s', (shell) => {
 
   it('what stands at a path itself: with its mode and owner, or where it leads', () => {
     const names = ['link', 'plain', 'directory', 'dangling', 'empty', 'none'];
-    const asked = names.map((name) => ({ entry: at(name) }));
+    const asked = [...names.map((name) => ({ entry: at(name) })), { entry: '' }, { entry: '-n' }];
     expect(answers([...asked, { file: at('plain') }], shell)).toEqual([
       `link ${at('plain')}\n`,
       `0640 ${owner}\nfirst\n\nwithout an end`,
       'directory\n',
       'link no\nwhere\n',
       `0640 ${owner}\n`,
-      'absent\n',
+      ...['absent\n', 'absent\n', 'absent\n'],
       'present\nfirst\n\nwithout an end',
     ]);
   });
