@@ -2,7 +2,7 @@ import { quote, sh } from '../shell/quote.ts';
 import { frameFunctions } from './frame.ts';
 import { calls, ENVIRONMENT, functions, handlersOf, numberedPaths, settle, STARTED } from './step-shell.ts';
 import type { ChangePlan, Transaction } from './transaction-script.ts';
-import { transactionFunctions } from './transaction-shell.ts';
+import { STEP_SECONDS, transactionFunctions } from './transaction-shell.ts';
 
 /**
  * One step of the way back, within its time: the script calls itself, since timeout(1) runs programs and no functions,
@@ -161,5 +161,5 @@ main </dev/null
 export function longestWayBack({ plan, undoTimeout }: Pick<Transaction, 'plan' | 'undoTimeout'>): number {
   const reverts = plan.changes.map((change) => change.revert);
   const steps = reverts.reduce((sum, { steps: own }) => sum + own.length, handlersOf(reverts).length);
-  return LOCK_SECONDS + 20 + steps * (undoTimeout + 5);
+  return LOCK_SECONDS + STEP_SECONDS + 20 + steps * (undoTimeout + 5);
 }

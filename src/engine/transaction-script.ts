@@ -77,6 +77,8 @@ function applyScript(transaction: Transaction): string {
       calls('run', String(index), `package_${index}`, stepsOf(change), undo),
     ),
     ...changes.flatMap((change, index) => [
+      // The way back has begun.
+      '[ -e "$T/pending" ] || exit 0',
       `{ printf '%s\\n' ${index} > "$T/reached.new" && mv -f "$T/reached.new" "$T/reached"; } || ${undo}`,
       ...calls('run', String(packages.length + index), `apply_${index}`, stepsOf(change), undo),
     ]),

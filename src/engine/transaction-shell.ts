@@ -69,12 +69,17 @@ disarm() {
 }
 stop_apply() { systemctl stop "provision-apply-$ID.service" 2>/dev/null; }`;
 
+/** Seconds that a way back waits for the step that is under way, where nothing can end that. */
+export const STEP_SECONDS = 60;
+
 /** With --no-rollback nothing waits on the host: a failed step is still taken back at once. */
 const UNARMED = `
 arm() { :; }
 open_window() { :; }
 disarm() { :; }
-stop_apply() { :; }`;
+# What makes the change holds the lock until its step has ended, and begins no other once the way back has: going back
+# beside it would leave what it does last. Unless the lock is ours, who looked whether anybody is at work.
+stop_apply() { flock -n 8 2>/dev/null || flock -w ${STEP_SECONDS} "$RUN/lock" true 2>/dev/null || :; }`;
 
 /** Every script of one transaction starts with these; they need `frameFunctions` before them. */
 export const transactionFunctions = ({ id, places, armed }: Setting): string => `

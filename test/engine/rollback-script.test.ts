@@ -126,6 +126,22 @@ it('case 23: one that went back only in part: the host itself refuses the next o
   expect(files()).toEqual(['a']);
 });
 
+it('asked while a step is under way that nothing can end: goes back after it, and no other begins', async () => {
+  const slow = `touch ${host}/begun; sleep 1; touch ${host}/a`;
+  const of = transaction([{ ...makes('a'), apply: { steps: [slow] } }, makes('b')]);
+  const launched = spawn('dash', ['-s'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const ended = new Promise((resolve) => launched.on('close', resolve));
+  launched.stdin.end(launchScript(of));
+  while (!existsSync(`${host}/begun`)) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(send(rollbackRequest(of), of).ending).toBe('reverted');
+  await ended;
+  expect(files()).toEqual(['begun']);
+  // Control: left alone, both are made.
+  const whole = { ...of, id: '20261120T000001-00000000-1' };
+  expect(send(launchScript(whole), whole).ending).toBe('applied');
+  expect(files()).toEqual(['a', 'b', 'begun']);
+}, 30_000);
+
 describe('confirm and way back do not wait for ever', () => {
   it('another holds their lock for good: the way back is made, a confirm is not', async () => {
     const of = transaction([makes('a')]);
