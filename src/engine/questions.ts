@@ -151,11 +151,10 @@ export interface Questions {
 /** What these probes ask together. */
 export function questionsIn(probes: readonly Probe[]): Questions {
   const all = probes.flatMap(questionsOf);
-  const once = (found: (question: Exclude<Question, string>) => string | undefined): string[] => [
-    ...new Set(all.flatMap((question) => (typeof question === 'string' ? [] : (found(question) ?? [])))),
+  const named = all.filter((question) => typeof question !== 'string');
+  const of = (kind: Kind): string[] => [
+    ...new Set(named.flatMap((question) => (question as Partial<Record<Kind, string>>)[kind] ?? [])),
   ];
-  const of = (kind: Kind): string[] =>
-    once((question) => (kind in question ? (question as Record<Kind, string>)[kind] : undefined));
   return {
     texts: [...new Set(all.filter((question) => typeof question === 'string'))],
     asked: {
