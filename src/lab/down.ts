@@ -6,7 +6,8 @@ import { attempt, markOf } from './command.ts';
 import { endMachines } from './machine.ts';
 import { DISK_ROOT, labNames, STATE_ROOT } from './names.ts';
 import { namespacesOf, removeNamespaces } from './network.ts';
-import { endProcess, processesMarked, waitUntil } from './process.ts';
+import type { Process } from './process.ts';
+import { endProcess, isAlive, processesMarked, waitUntil } from './process.ts';
 import { readState } from './state.ts';
 import { ProvisionError } from '../model/error.ts';
 
@@ -82,10 +83,13 @@ export function hasTraces(id: string): boolean {
 
 /** Commands of a killed `up` that still run would go on making things. */
 async function endCommands(id: string): Promise<void> {
+  // One that is ending has lost its environment, and with it the mark, before it has left its namespaces (do_exit of kernel/exit.c).
+  const ending: Process[] = [];
   const isOver = (): boolean => {
     const left = processesMarked(markOf(id));
     for (const process of left) endProcess(process);
-    return left.length === 0;
+    ending.push(...left);
+    return left.length === 0 && !ending.some(isAlive);
   };
   await waitUntil(isOver, 20_000);
 }

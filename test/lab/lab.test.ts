@@ -16,9 +16,9 @@ import {
   labUp,
   labWrongSource,
 } from '../../src/lab/index.ts';
-import { markOf } from '../../src/lab/command.ts';
+import { markedFor, markOf } from '../../src/lab/command.ts';
 import { nspawnLocksOf } from '../../src/lab/down.ts';
-import { processesMarked } from '../../src/lab/process.ts';
+import { isAlive, processesMarked, processOf } from '../../src/lab/process.ts';
 import { leftoversOf, namespaceInodes } from './leftovers.ts';
 import { release } from './release.ts';
 import { smallInventory } from './small-inventory.ts';
@@ -245,6 +245,26 @@ describeLab(`a lab whose up is killed${reason}`, () => {
     },
     BUILD_MS,
   );
+
+  test('is gone only when its commands have left their namespaces: one with much memory takes its time', async () => {
+    const inventory = smallInventory(sourceOf('ending'));
+    const id = labIdOfInventory(inventory);
+    const child = spawn('dd', ['if=/dev/zero', 'of=/dev/null', 'bs=1500M'], {
+      stdio: 'ignore',
+      env: { ...process.env, ...markedFor(id) },
+    });
+    const residentPages = (): number =>
+      Number(readFileSync(`/proc/${child.pid}/statm`, 'utf8').split(' ')[1]);
+    try {
+      expect(await until(() => residentPages() * 4096 > 1.4e9, 30_000)).toBe(true);
+      const command = processOf(child.pid ?? 0);
+      expect(command).not.toBeNull();
+      await labDown(id);
+      expect(command !== null && isAlive(command)).toBe(false);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }, 60_000);
 
   test(
     'is built anew by the next up',
