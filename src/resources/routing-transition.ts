@@ -55,13 +55,15 @@ export function routingTransition(
   const dropIns = moved.filter(isPath);
   const ofUnit = moved.length > dropIns.length;
   const [followed, follows] = [from, to].map(({ live }) => live?.['following'] === true);
+  // The way back to a host where somebody had deleted one of these while the unit ran: it cannot start again, and runs on.
+  const startable = to.saved?.['script'] != null && to.saved['unit'] != null;
   return {
     writes: moved.flatMap((field) => fileSteps(field, to.saved, texts)),
     steps: [
       ...(ofUnit ? ['systemctl daemon-reload'] : []),
       ...(followed && !follows ? [sh`systemctl stop ${ROUTING_UNIT} 2>/dev/null || true`] : []),
       ...routingSteps(liveOf(from.live), liveOf(to.live)),
-      ...(follows && (ofUnit || !followed) ? [sh`systemctl restart ${ROUTING_UNIT}`] : []),
+      ...(follows && startable && (ofUnit || !followed) ? [sh`systemctl restart ${ROUTING_UNIT}`] : []),
     ],
     ...(dropIns.length > 0 ? { handlers: [restartNetworkd] } : {}),
     paths: [...dropIns, ...(ofUnit ? [ROUTING_SCRIPT, UNIT_FILE, UNIT_LINK] : [])],

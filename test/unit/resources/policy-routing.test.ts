@@ -187,6 +187,22 @@ describe('policy routing under networkd of systemd 247, which fails over its own
     expect(routing.plan(captured('debian-11-networkd-247-routing'), facts)).toBeNull();
   });
 
+  it('goes back to a host whose files were deleted while the unit ran without a start of it, which would fail', () => {
+    const standing = captured('debian-11-networkd-247-routing');
+    const restarts = (path: string): number[] => {
+      const without = edited(standing, new RegExp(`(=== file ${path}\\n)present\\n[^=]*`), '$1absent\n');
+      const change = routing.plan(without, facts);
+      return [change?.apply, change?.revert].map(
+        (way) => stepsOf(way).filter((step) => step.includes('systemctl restart')).length,
+      );
+    };
+    expect(restarts('/etc/provision/routing')).toEqual([1, 0]);
+    expect(restarts('/etc/systemd/system/provision-routing.service')).toEqual([1, 0]);
+    // Control: a unit that was not enabled had all it needs.
+    const disabled = routing.plan(edited(standing, '\nenabled\n', '\n'), facts);
+    expect(stepsOf(disabled?.revert).join()).toContain('systemctl restart');
+  });
+
   it('control: by 248, and where the version is not known, it is drop-ins', () => {
     const dropIns = ['live.rules', 'live.routes', `saved.${dropIn('eth0')}`, `saved.${dropIn('eth1')}`];
     expect(fields(edited(before, 'systemd 247', 'systemd 248'))).toEqual(dropIns);
