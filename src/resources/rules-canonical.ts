@@ -96,17 +96,22 @@ export interface Translated {
 const DNAT_MAPS = ['dnat_port', 'dnat_range', 'dnat_any'];
 const DNAT_PROTOCOLS: Readonly<Record<string, string>> = { dnat_tcp: 'tcp', dnat_udp: 'udp' };
 
+/** What stands before the first separator, and what after it. With thousands of entries a `split` is felt. */
+function cut(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
 /** An element of a DNAT map of ours, taken apart; null for anything else. */
 function fromElement(field: string, element: string): Translated | null {
-  const [key = '', value = ''] = element.split(' : ');
+  if (!field.startsWith('dnat_')) return null;
+  const [key, value] = cut(element, ' : ');
   const target = value.replace(' . ', ':');
+  const [address, rest] = cut(key, ' . ');
   const own = DNAT_PROTOCOLS[field];
-  if (own !== undefined) {
-    const [address = '', ports = ''] = key.split(' . ');
-    return { address, protocol: own, ports, target };
-  }
+  if (own !== undefined) return { address, protocol: own, ports: rest, target };
   if (!DNAT_MAPS.includes(field)) return null;
-  const [address = '', protocol = '', ports = ''] = key.split(' . ');
+  const [protocol, ports] = cut(rest, ' . ');
   return { address, protocol, ports, target };
 }
 

@@ -21,13 +21,18 @@ export type Holding = Readonly<Record<Backend, Held>>;
 
 export const NOTHING: Held = { file: null, live: null };
 export const other = (backend: Backend): Backend => (backend === 'nftables' ? 'iptables' : 'nftables');
-/** DNAT entries by what they translate. */
-function entries(live: string | null, backend: Backend): Map<string, Translated> {
-  const fields = live === null ? {} : fieldsOf(backend, live);
-  const all = Object.entries(fields).flatMap(([field, items]) =>
-    Array.isArray(items) ? (items as readonly string[]).flatMap((item) => translated(field, item) ?? []) : [],
-  );
-  return new Map(all.map((entry) => [JSON.stringify(entry), entry]));
+/** DNAT entries of other protocols than TCP, by what they translate. */
+function entriesButTcp(live: string | null, backend: Backend): Map<string, Translated> {
+  const entries = new Map<string, Translated>();
+  for (const [field, items] of Object.entries(live === null ? {} : fieldsOf(backend, live))) {
+    for (const item of Array.isArray(items) ? (items as readonly string[]) : []) {
+      const entry = translated(field, item);
+      if (entry === null || entry.protocol === 'tcp') continue;
+      // Addresses, protocols and ports are words without spaces: no two entries look alike.
+      entries.set([entry.address, entry.protocol, entry.ports, entry.target].join(' '), entry);
+    }
+  }
+  return entries;
 }
 
 /** `80`, `9000-9003`; null = every port, or no ports at all: a host's text is not to say how often we count. */
@@ -42,10 +47,10 @@ function portsOf(span: string): Ports | null {
  * that their next packet follows. TCP connections drain. conntrack(8); never more than the entry's own address.
  */
 function forgetFlows(backend: Backend, before: string | null, after: string | null): string[] {
-  const [had, has] = [entries(before, backend), entries(after, backend)];
+  const [had, has] = [entriesButTcp(before, backend), entriesButTcp(after, backend)];
   const changed = [...had, ...has].filter(([key]) => had.has(key) !== has.has(key)).map(([, entry]) => entry);
   const byAddress = new Map<string, Translated[]>();
-  for (const entry of changed.filter(({ protocol }) => protocol !== 'tcp'))
+  for (const entry of changed)
     (byAddress.get(entry.address) ?? byAddress.set(entry.address, []).get(entry.address))?.push(entry);
   const forget = [...byAddress].flatMap(([address, all]) => {
     // Once for the old target and the new one.
