@@ -104,7 +104,6 @@ function cut(text: string, separator: string): [string, string] {
 
 /** An element of a DNAT map of ours, taken apart; null for anything else. */
 function fromElement(field: string, element: string): Translated | null {
-  if (!field.startsWith('dnat_')) return null;
   const [key, value] = cut(element, ' : ');
   const target = value.replace(' . ', ':');
   const [address, rest] = cut(key, ' . ');

@@ -27,9 +27,7 @@ function entriesButTcp(live: string | null, backend: Backend): Map<string, Trans
   for (const [field, items] of Object.entries(live === null ? {} : fieldsOf(backend, live))) {
     for (const item of Array.isArray(items) ? (items as readonly string[]) : []) {
       const entry = translated(field, item);
-      if (entry === null || entry.protocol === 'tcp') continue;
-      // Addresses, protocols and ports are words without spaces: no two entries look alike.
-      entries.set([entry.address, entry.protocol, entry.ports, entry.target].join(' '), entry);
+      if (entry !== null && entry.protocol !== 'tcp') entries.set(JSON.stringify(entry), entry);
     }
   }
   return entries;
