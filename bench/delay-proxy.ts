@@ -1,7 +1,12 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+
+const FERRY = path.resolve('bench/ferry.mjs');
 
 export interface Proxy {
   readonly port: number;
@@ -16,24 +21,42 @@ function delayed(from: Readable, to: Writable, ms: number): void {
   for (const stream of [from, to]) stream.on('error', () => [from, to].forEach((each) => each.destroy()));
 }
 
+export interface Ferry {
+  /** Connections to it go on into the namespace. */
+  readonly socketFile: string;
+  close(): void;
+}
+
 /**
- * A port of 127.0.0.1 that leads to port 22 of an address, as seen by `inside` (a command that enters a network
- * namespace), with a round trip of so many milliseconds. The kernel's netem is not everywhere.
+ * A process that connects from inside a network namespace (`inside`: a command that enters it). Not nc(1): that holds small
+ * packets back (Nagle), which made each login of anybody 80 ms longer than it is over a network.
  */
-export function delayProxy(address: string, inside: readonly string[], roundTripMs: number): Promise<Proxy> {
+export async function openFerry(inside: readonly string[], socketFile: string): Promise<Ferry> {
+  rmSync(socketFile, { force: true });
+  const [command = process.execPath, ...words] = [...inside, process.execPath, FERRY, socketFile];
+  const child = spawn(command, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return { socketFile, close: () => void child.stdin.end() };
+}
+
+/**
+ * A port of 127.0.0.1 that leads to port 22 of an address, as seen from inside the namespace, with a round trip of so many
+ * milliseconds. The kernel's netem is not everywhere.
+ */
+export function delayProxy(address: string, { socketFile }: Ferry, roundTripMs: number): Promise<Proxy> {
   const open = new Set<Socket>();
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     open.add(socket);
     socket.on('close', () => open.delete(socket));
-    const connect = (): void => {
-      const [command = 'nc', ...words] = [...inside, 'nc', address, '22'];
-      const link = spawn(command, words, { stdio: ['pipe', 'pipe', 'ignore'] });
-      delayed(socket, link.stdin, roundTripMs / 2);
-      delayed(link.stdout, socket, roundTripMs / 2);
-      socket.on('close', () => link.kill());
+    const forward = (): void => {
+      const link = connect({ path: socketFile, allowHalfOpen: true });
+      link.write(`${address} 22\n`);
+      delayed(socket, link, roundTripMs / 2);
+      delayed(link, socket, roundTripMs / 2);
+      socket.on('close', () => link.destroy());
     };
     // The round trip of TCP's own handshake.
-    setTimeout(connect, roundTripMs);
+    setTimeout(forward, roundTripMs);
   });
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Lab } from '../src/lab/index.ts';
-import { delayProxy } from './delay-proxy.ts';
+import { delayProxy, openFerry } from './delay-proxy.ts';
 
 /** A way to all hosts of the lab, the same for everybody who is timed. */
 export interface Road {
@@ -21,9 +21,10 @@ export async function openRoad(lab: Lab, directory: string, roundTripMs: number)
   const config = readFileSync(lab.sshConfig, 'utf8');
   const known = readFileSync(setting(config, 'UserKnownHostsFile'), 'utf8').split('\n');
   const keyFile = setting(config, 'IdentityFile');
+  const ferry = await openFerry(lab.controllerCommand, path.join(directory, 'ferry.sock'));
   const proxies = await Promise.all(
     lab.hosts.map(async (host) => {
-      const proxy = await delayProxy(host.address, lab.controllerCommand, roundTripMs);
+      const proxy = await delayProxy(host.address, ferry, roundTripMs);
       const line = known.find((each) => (each.split(' ')[0] ?? '').split(',').includes(host.address)) ?? '';
       return { ...host, ...proxy, key: line.split(' ').slice(1).join(' ') };
     }),
@@ -48,6 +49,6 @@ export async function openRoad(lab: Lab, directory: string, roundTripMs: number)
   return {
     ...{ roundTripMs, sshConfig, keyFile, knownHosts },
     portOf: new Map(proxies.map(({ name, port }) => [name, port])),
-    close: () => proxies.forEach((proxy) => proxy.close()),
+    close: () => [...proxies, ferry].forEach((each) => each.close()),
   };
 }
