@@ -134,10 +134,7 @@ export const prepareFunctions = ({ places, armed }: Setting, seconds: number): s
 refuse() { frame "refused-$1" "$(printf %s "$2" | encode)"; exit 0; }
 give_up() { rm -rf "$T"; disarm; refuse not-armed "$1"; }
 # Never a directory that somebody else made or can write.
-root_only() {
-  mkdir -m 0700 "$1" 2>/dev/null
-  [ -d "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%u %a' "$1")" = "$(id -u) 700" ]
-}
+root_only() { found=$(stat -c '%F %u %a' "$@" 2>/dev/null) && [ "$(printf '%s\\n' "$found" | sort -u)" = "directory $(id -u) 700" ]; }
 unit_for_a_reboot() {
   ${armed ? sh`printf %s ${bootUnit(places)} > ${BOOT_FILE} && mkdir -p ${BOOT_WANTS} && ln -sf ${BOOT_FILE} ${BOOT_LINK}` : ':'}
 }
@@ -147,7 +144,9 @@ prepare() {
     command -v $tool >/dev/null || refuse not-armed "$tool is not installed there"
   done
   ${armed ? `[ -d /run/systemd/system ] || refuse not-armed 'systemd does not run there, so nothing could take a change back'\n  [ -w /etc ] || refuse not-armed '/etc cannot be written'` : ':'}
-  for d in "$RUN" "$STATE" "$STATE/txn" "$STATE/baseline"; do root_only "$d" || refuse not-armed "$d cannot be made, or is not root's own with mode 0700"; done
+  set -- "$RUN" "$STATE" "$STATE/txn" "$STATE/baseline"
+  mkdir -m 0700 "$@" 2>/dev/null
+  root_only "$@" || for d; do root_only "$d" || refuse not-armed "$d cannot be made, or is not root's own with mode 0700"; done
   exec 8>>"$RUN/lock"
   flock -n 8 || refuse locked "$(cat "$RUN/holder" 2>/dev/null)"
   printf '%s' "$HOLDER" > "$RUN/holder"
@@ -179,14 +178,14 @@ run_apply() {
     armed
       ? `exec 8>&-
   systemd-run -q --wait --collect --unit="provision-apply-$ID" -p TimeoutStopSec=5s -p StandardOutput="append:$T/log" -p StandardError="append:$T/log" /bin/sh "$T/apply.sh" </dev/null >/dev/null 2>&1 &
-  tail -n +1 -s 0.05 --pid=$! -f "$T/log"`
+  tail -n +1 -s 0.02 --pid=$! -f "$T/log"`
       : // Nothing else tells others that somebody is at work: the lock is kept till the steps have ended.
         '/bin/sh "$T/apply.sh" 8>&-'
   }
 }
 # In a directory that somebody else can write, a name of ours could be made to point anywhere.
 keepable() {
-  [ ! -d "\${1%/*}/" ] || [ -z "$(find "\${1%/*}/" -maxdepth 0 \\( ! -uid "$(id -u)" -o -perm /022 \\))" ] || return 1
+  [ ! -d "\${1%/*}/" ] || { [ -O "\${1%/*}/" ] && [ -z "$(find "\${1%/*}/" -maxdepth 0 -perm /022)" ]; } || return 1
   [ -L "$1" ] || [ ! -d "$1" ]
 }
 # cp -a keeps owner, mode, times, ACLs, extended attributes, and links as links.

@@ -171,7 +171,7 @@ put_all_back() { bad=0; for tool in $tools; do put_back "$tool" "$1" || bad=1; d
 await_docker() {
   systemctl -q is-active docker.service || return 0
   same=0 before= tries=0
-  while [ "$tries" -lt 40 ]; do
+  while [ "$tries" -lt 75 ]; do
     tries=$((tries + 1))
     gone=0
     for tool in $tools; do
@@ -180,9 +180,9 @@ await_docker() {
     done
     if [ "$gone" = "$before" ]; then same=$((same + 1)); else same=0; fi
     before=$gone
-    [ "$gone" -gt 0 ] && [ "$same" -lt 5 ] || return 0
+    [ "$gone" -gt 0 ] && [ "$same" -lt 8 ] || return 0
     put_all_back early || return 1
-    sleep 0.1
+    sleep 0.05
   done
 }`;
 

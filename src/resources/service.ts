@@ -45,6 +45,14 @@ function withOthersKept(step: string, name: string): string {
     : step;
 }
 
+/**
+ * Enables what need not run now. The reload of systemd that `systemctl enable` does, a tenth of a second, is for what is
+ * started next: it is left out unless systemd holds the unit as it was before.
+ */
+const enableOnly = (name: string): string => sh`systemctl enable --no-reload -- ${unit(name)}
+[ "$(systemctl show -p NeedDaemonReload -p UnitFileState -- ${unit(name)} | sort)" = 'NeedDaemonReload=no
+UnitFileState=enabled' ] || systemctl daemon-reload`;
+
 /** sshd is `ssh` on Debian, `sshd` elsewhere and as its alias. */
 function lockout({ live, saved }: ServiceState, name: string, ssh: SshConnection | null): string | null {
   if (ssh === null || !['ssh.service', 'sshd.service'].includes(unit(name))) return null;
@@ -86,7 +94,13 @@ export const service = defineResource<ServiceProps, ServiceState>({
     if (!to.live?.['running'] && from.live?.['running']) steps.push(systemctl('stop'));
     if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
-    return { steps: steps.map((step) => withOthersKept(step, name)), atBoot: atBoot(steps, name) };
+    const starts = to.live?.['running'] === true;
+    return {
+      steps: steps.map((step) =>
+        step === systemctl('enable') && !starts ? enableOnly(name) : withOthersKept(step, name),
+      ),
+      atBoot: atBoot(steps, name),
+    };
   },
   lockout: (to, { ssh }, { name }) => lockout(to, name, ssh),
   cuts: ({ field, after }, { name }) => (field === 'running' && after === false ? [`service ${name}`] : []),

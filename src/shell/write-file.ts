@@ -21,7 +21,7 @@ export function writeFile(
     'umask 077',
     sh`[ -d ${directory} ] || (umask 022; mkdir -p ${directory})`,
     // In a directory that somebody else can write, our temporary name could be made to point anywhere.
-    sh`[ -z "$(find ${`${directory}/`} -maxdepth 0 \\( ! -uid "$(id -u)" -o -perm /022 \\))" ] || { echo ${`others can write in ${directory}`} >&2; exit 1; }`,
+    sh`{ [ -O ${`${directory}/`} ] && [ -z "$(find ${`${directory}/`} -maxdepth 0 -perm /022)" ]; } || { echo ${`others can write in ${directory}`} >&2; exit 1; }`,
     sh`[ ! -d ${path} ] || { echo ${`${path} is a directory`} >&2; exit 1; }`,
     sh`t=$(mktemp ${`${directory}/.provision.XXXXXXXX`})`,
     `trap 'rm -f "$t"' EXIT`,
