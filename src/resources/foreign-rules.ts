@@ -69,15 +69,15 @@ export const WHOSE = String.raw`
  * Reads what was there, a line "#now", and what is there; prints for iptables-restore(8) what brings back the rules,
  * chains and policies that are gone. `which` = "early": what Docker does not make again, at the end of its chain; "all":
  * everything, in the order that it had, Docker's too: it makes its own in another one, with its RETURN before what
- * people wrote in DOCKER-USER. A rule that is new stays behind the one that it stands behind. "each": one by one, with its table. "docker": how
- * many of Docker's are gone, and nothing else. A chain is made by -N: by a line ":CHAIN" one that somebody made meanwhile would be
+ * people wrote in DOCKER-USER. A rule that is new stays behind the one that it stands behind. "each": one by one, with its table. Last
+ * comes "#gone N", how many of Docker's are gone. A chain is made by -N: by a line ":CHAIN" one that somebody made meanwhile would be
  * emptied (iptables-restore(8), --noflush). A rule to be moved is deleted by its text, not its number, which may be
  * another's by then.
  */
 const MISSING = String.raw`
 missing() {
   # A run that was killed had not come so far, or the kernel is without this kind.
-  [ -e "$kept/$1" ] || { [ "$2" != docker ] || echo 0; return 0; }
+  [ -e "$kept/$1" ] || { echo '#gone 0'; return 0; }
   now=$(saved "$1") || return 1
   { cat "$kept/$1"; printf '#now\n%s\n' "$now"; } | awk -v which="$2" '${WHOSE}
   # When firewalld has stopped, those are gone with it.
@@ -124,7 +124,7 @@ missing() {
   END {
     for (i = 1; i <= count; i++) {
       table = tables[i]; opened = 0
-      for (j = 1; j <= chain_count[table] && which != "docker"; j++) {
+      for (j = 1; j <= chain_count[table]; j++) {
         c = names[table, j]
         if (firewalld_chain(table, c)) continue
         if (!((table, c) in policies)) {
@@ -148,7 +148,7 @@ missing() {
       }
       if (opened) print "COMMIT"
     }
-    if (which == "docker") print gone + 0
+    if (which != "each") print "#gone " gone + 0
   }'
 }
 # Somebody else may change the same chains at this moment (Docker does): then it is counted anew. A rule that the host
@@ -156,7 +156,8 @@ missing() {
 put_back() {
   for try in 1 2 3 4 5; do
     gone=$(missing "$1" "$2") || return 1
-    [ -n "$gone" ] || return 0
+    # Nothing but the number.
+    case $gone in '#gone '*) return 0 ;; esac
     ! said=$(printf '%s\n' "$gone" | "$1-restore" --noflush -w 10 2>&1) || return 0
     sleep 0.2
   done
@@ -166,22 +167,24 @@ put_back() {
   done
   return 1
 }
-put_all_back() { bad=0; for tool in $tools; do put_back "$tool" "$1" || bad=1; done; return "$bad"; }
+# Sets $dockers: how many of Docker's were gone.
+put_all_back() {
+  bad=0 dockers=0
+  for tool in $tools; do
+    if put_back "$tool" "$1"; then dockers=$((dockers + ${'${gone##*#gone }'})); else bad=1; fi
+  done
+  return "$bad"
+}
 # 5 seconds at most, and half a second when it does nothing any more: it makes again what it knows, and no more.
 await_docker() {
   systemctl -q is-active docker.service || return 0
   same=0 before= tries=0
   while [ "$tries" -lt 75 ]; do
     tries=$((tries + 1))
-    gone=0
-    for tool in $tools; do
-      count=$(missing "$tool" docker) || return 1
-      gone=$((gone + count))
-    done
-    if [ "$gone" = "$before" ]; then same=$((same + 1)); else same=0; fi
-    before=$gone
-    [ "$gone" -gt 0 ] && [ "$same" -lt 8 ] || return 0
     put_all_back early || return 1
+    if [ "$dockers" = "$before" ]; then same=$((same + 1)); else same=0; fi
+    before=$dockers
+    [ "$dockers" -gt 0 ] && [ "$same" -lt 8 ] || return 0
     sleep 0.05
   done
 }`;
