@@ -32,4 +32,4 @@ const besides = defineRole('besides', () => ({
 }));
 
 // The job that is timed: 8 sysctls, a Docker network, a firewalld zone, SNAT and DNAT. Live and saved.
-export default playbook('Gateway job', [play({ hosts: 'nat-gateway', roles: [besides(), natGateway()] })]);
+export default playbook('Gateway job', [play({ hosts: 'nat-gateway', roles: [natGateway(), besides()] })]);

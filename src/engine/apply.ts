@@ -4,7 +4,7 @@ import type { ErrorCode } from '../model/error.ts';
 import type { ResourceChange } from '../model/resource.ts';
 import { newBaselines, withKeptFiles } from './baseline.ts';
 import type { CompiledPlay } from './compile.ts';
-import { newNonce } from './frame.ts';
+import { framedLines, newNonce } from './frame.ts';
 import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
@@ -130,6 +130,8 @@ async function applyHost(context: Context, play: CompiledPlay, planned: PlannedH
         const resource = stepOf(line, transaction.nonce, transaction.plan);
         if (resource !== null) context.emit({ type: 'step-done', host: host.name, resource });
       },
+      // All is done there then, and the window stands: what ends after it needs nobody.
+      until: (line) => framedLines(line, transaction.nonce)[0]?.[0] === 'applied',
     });
     const outcome = parseTransaction(stdout, transaction.nonce, transaction.plan);
     outcome.failures.forEach(({ resource, output }) =>

@@ -39,7 +39,7 @@ const isHandler: Is<Handler> = (value): value is Handler =>
   isData(value) &&
   isText(value['id']) &&
   isText(value['script']) &&
-  (value['last'] === undefined || typeof value['last'] === 'boolean');
+  ['soon', 'last'].every((key) => value[key] === undefined || typeof value[key] === 'boolean');
 const isFieldValue: Is<FieldValue> = (value): value is FieldValue =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value) || isList(isText)(value);
 const isChange: Is<Change> = (value): value is Change =>

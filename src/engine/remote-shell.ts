@@ -1,7 +1,7 @@
 import { ProvisionError } from '../model/error.ts';
 import { masked } from '../model/mask.ts';
 import type { Connection } from '../model/host.ts';
-import type { ExecResult, Session, Target } from '../model/transport.ts';
+import type { ExecOptions, ExecResult, Session, Target } from '../model/transport.ts';
 import { quote } from '../shell/quote.ts';
 
 /** sudo drops SSH_CONNECTION, which says by which port we came: it is handed on. */
@@ -90,7 +90,7 @@ export async function runScript(
   target: Target,
   script: string,
   nonce: string,
-  options: { readonly timeoutMs: number; readonly onLine?: (line: string) => void },
+  options: Omit<ExecOptions, 'stdin'>,
 ): Promise<ExecResult> {
   await validatePassword(session, target);
   const { becomePassword } = target.connection;

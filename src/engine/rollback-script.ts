@@ -32,7 +32,7 @@ undo() {
  * there in the end is what the snapshot has.
  */
 function revertFunctions({ packages, changes }: ChangePlan): string {
-  const handlers = handlersOf(changes.map((change) => change.revert));
+  const handlers = handlersOf(changes.map((change) => change.revert)).map(({ script }) => script);
   const paths = numberedPaths(changes);
   const newestFirst = changes.map((_change, index) => changes.length - 1 - index);
   const each = (lines: (index: number) => readonly string[]): string[] =>
@@ -139,6 +139,8 @@ export function rollbackScript(transaction: Transaction): string {
 export const CONFIRM = `
 main() {
   umask 077
+  # Whoever asked may go away once it is confirmed.
+  trap '' PIPE HUP
   mark begin
   mkdir -p -m 0700 "$RUN"
   exec 9>>"$RUN/rollback.lock"

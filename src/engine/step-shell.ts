@@ -9,11 +9,31 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH`;
 export const STARTED =
   'read -r up _ </proc/uptime; PROVISION_STARTED="${up%.*}${up#*.}0000"; export PROVISION_STARTED';
 
-/** The scripts of all handlers, each id once, in the order of their changes; those that must be last come last. */
-export function handlersOf(transitions: readonly Transition[]): string[] {
-  const byId = new Map(transitions.flatMap((t) => t.handlers ?? []).map((handler) => [handler.id, handler]));
-  const all = [...byId.values()];
-  return [...all.filter(({ last }) => !last), ...all.filter(({ last }) => last)].map(({ script }) => script);
+/** When a handler runs: after the change of this number, or after all. */
+export interface HandlerCall {
+  readonly script: string;
+  readonly after: number;
+}
+
+/** All handlers, each id once, in the order in which they run: those that must be last come last. */
+export function handlersOf(transitions: readonly Transition[]): HandlerCall[] {
+  const asked = transitions.flatMap(({ handlers = [] }, index) =>
+    handlers.map((handler) => ({ handler, index })),
+  );
+  const byId = new Map(asked.map(({ handler }) => [handler.id, handler]));
+  const lastAsker = new Map(asked.map(({ handler, index }) => [handler.id, index]));
+  const whole = [...byId.values()];
+  const calls = whole
+    .filter(({ soon }) => soon)
+    .map(({ id, script }) => ({ script, after: lastAsker.get(id) ?? Infinity }));
+  const atEnd = [
+    ...whole.filter(({ soon, last }) => !soon && !last),
+    ...whole.filter(({ soon, last }) => !soon && last),
+  ];
+  return [
+    ...calls.toSorted((a, b) => a.after - b.after),
+    ...atEnd.map(({ script }) => ({ script, after: Infinity })),
+  ];
 }
 
 /** Shell functions `name_0`, `name_1`, … of these texts. A text may be empty or only a comment. */

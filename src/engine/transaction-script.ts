@@ -60,6 +60,16 @@ function applyScript(transaction: Transaction): string {
   const { nonce, plan, confirmTimeout } = transaction;
   const { packages, changes } = plan;
   const handlers = handlersOf(changes.map((change) => change.apply));
+  // One that fails is told as `handler`, whichever it is.
+  const handlerCalls = calls(
+    'run',
+    'handler',
+    'handler',
+    handlers.map(({ script }) => script),
+    '{ /bin/sh "$T/rollback.sh" failed; exit 0; }',
+  );
+  const handled = (is: (after: number) => boolean): string[] =>
+    handlers.flatMap(({ after }, index) => (is(after) ? [handlerCalls[index] ?? ''] : []));
   const undo = '{ /bin/sh "$T/rollback.sh" failed; exit 0; }';
   return [
     frameFunctions(nonce),
@@ -69,7 +79,10 @@ function applyScript(transaction: Transaction): string {
     STARTED,
     ...packages.flatMap((change, index) => functions(`package_${index}`, stepsOf(change))),
     ...changes.flatMap((change, index) => functions(`apply_${index}`, stepsOf(change))),
-    ...functions('handler', handlers),
+    ...functions(
+      'handler',
+      handlers.map(({ script }) => script),
+    ),
     'main() {',
     'umask 077',
     'cd /',
@@ -81,10 +94,12 @@ function applyScript(transaction: Transaction): string {
       '[ -e "$T/pending" ] || exit 0',
       `{ printf '%s\\n' ${index} > "$T/reached.new" && mv -f "$T/reached.new" "$T/reached"; } || ${undo}`,
       ...calls('run', String(packages.length + index), `apply_${index}`, stepsOf(change), undo),
+      ...handled((after) => after === index),
     ]),
-    ...calls('run', 'handler', 'handler', handlers, undo),
+    ...handled((after) => after === Infinity),
     `open_window ${confirmTimeout} || ${undo}`,
     'mark applied',
+    'close_old_window',
     '}',
     'main </dev/null',
     '',
@@ -157,5 +172,5 @@ export const rollbackRequest = (transaction: Known): string =>
 export const extendScript = (transaction: Transaction): string =>
   small(
     transaction,
-    `main() { mark begin; open_window ${transaction.confirmTimeout} && mark extended; }\nmain </dev/null\n`,
+    `main() { mark begin; open_window ${transaction.confirmTimeout} && mark extended; close_old_window; }\nmain </dev/null\n`,
   );

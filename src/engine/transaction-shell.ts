@@ -53,15 +53,14 @@ arm() {
   systemd-run -q --collect --on-active="$2" --timer-property=AccuracySec=100ms --unit="$1" /bin/sh "$T/rollback.sh" timeout || return 1
   systemctl is-active -q "$1.timer"
 }
-# A new window stands before the old one ends: there is no moment without one.
+# A new window stands before the old one ends: there is no moment without one. It is \`close_old_window\` that ends that.
 open_window() {
   old=$(cat "$T/timer")
   new="provision-window-$ID-$(date +%s%N)"
   arm "$new" "$1" || return 1
   printf '%s\\n' "$new" > "$T/timer"
-  [ -z "$old" ] || systemctl stop "$old.timer" 2>/dev/null
-  return 0
 }
+close_old_window() { [ -z "$old" ] || systemctl stop "$old.timer" 2>/dev/null; }
 disarm() {
   systemctl stop "$(cat "$T/timer").timer" 2>/dev/null
   for p in "$STATE"/txn/*/pending "$STATE"/txn/*/rolling-back; do [ ! -e "$p" ] || return 0; done
@@ -76,6 +75,7 @@ export const STEP_SECONDS = 60;
 const UNARMED = `
 arm() { :; }
 open_window() { :; }
+close_old_window() { :; }
 disarm() { :; }
 # What makes the change holds the lock until its step has ended, and begins no other once the way back has: going back
 # beside it would leave what it does last. Unless the lock is ours, who looked whether anybody is at work.

@@ -84,6 +84,8 @@ export interface Facts {
 export interface Handler {
   readonly id: string;
   readonly script: string;
+  /** As soon as the last change that asks for it is done: what comes after needs its outcome, or would be undone by it. */
+  readonly soon?: boolean;
   /** After all others, in whatever order the changes come: it puts right what they leave. */
   readonly last?: boolean;
 }

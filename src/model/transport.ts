@@ -19,6 +19,8 @@ export interface ExecOptions {
   readonly timeoutMs: number;
   /** Called with each whole line of standard output as it arrives. */
   readonly onLine?: (line: string) => void;
+  /** The line that is the last of interest: with it the command counts as ended, by 0, and what still comes is nobody's. */
+  readonly until?: (line: string) => boolean;
 }
 
 export interface ExecResult {

@@ -91,7 +91,7 @@ function transition({ from, to }: Way, props: DockerNetworkProps): Transition {
   // An end that was read is made as it was; the other one is what is declared.
   const create = [
     sh`if [ -z "$was" ]; then docker_api POST /networks/create ${to.found?.definition ?? props.definition}`,
-    `was=${networkId(name)}`,
+    ...(on.length > 0 ? [`was=${networkId(name)}`] : []),
     'fi',
   ];
   const script = [

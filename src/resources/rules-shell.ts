@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { quote, sh } from '../shell/quote.ts';
 
 /** What holds rules of ours. */
@@ -91,16 +92,32 @@ const scratch = (name: string, backend: Backend): string =>
 
 const tool = (backend: Backend): string => (backend === 'nftables' ? 'nft' : 'iptables-restore');
 
-/** Shell text that remembers the canonical form of the file that was just loaded. */
-export const remember = (set: RuleSet, backend: Backend): string => {
+/** What a set is loaded from, and how this host's kernel holds that; null = nobody has asked it yet. */
+export interface Loaded {
+  readonly file: string;
+  readonly canonical: string | null;
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/**
+ * Shell text that remembers the canonical form of the file that was just loaded. It is known if the host had the tools when it
+ * was read, but for a set that something else fills: what was read of that holds more than the file.
+ */
+export const remember = (set: RuleSet, backend: Backend, { file, canonical }: Loaded): string => {
   const { name } = set;
-  const [file, kept] = [rulesFile(name, backend), canonicalFile(name)];
-  return `${own(chainOf(name))}
+  const [path, kept] = [rulesFile(name, backend), canonicalFile(name)];
+  const digests =
+    set.filled || canonical === null
+      ? `${own(chainOf(name))}
+canonical=$(${scratch(name, backend)} < ${quote(path)})
+canonical=$(printf '%s\\n' "$canonical" | ${withoutFilled(set, backend)})
+digests="$(sha256sum < ${quote(path)} | cut -c 1-64) $(printf %s "$canonical" | sha256sum | cut -c 1-64)"`
+      : `digests='${sha256(file)} ${sha256(canonical.replace(/\n+$/, ''))}'`;
+  return `${digests}
 umask 077
 mkdir -p -m 0700 /var/lib/provision /var/lib/provision/canonical
-canonical=$(${scratch(name, backend)} < ${quote(file)})
-canonical=$(printf '%s\\n' "$canonical" | ${withoutFilled(set, backend)})
-printf '%s %s\\n' "$(sha256sum < ${quote(file)} | cut -c 1-64)" "$(printf %s "$canonical" | sha256sum | cut -c 1-64)" > ${quote(`${kept}.new`)}
+printf '%s\\n' "$digests" > ${quote(`${kept}.new`)}
 mv -fT ${quote(`${kept}.new`)} ${quote(kept)}`;
 };
 

@@ -102,7 +102,12 @@ export function transition(set: RuleSet, from: Holding, to: Holding, byFile: boo
           : setLive(set, backend, liveText(set, backend, to[backend].live ?? '')),
       ),
       ...outgoing.map((backend) => setLive(set, backend, null)),
-      ...(byFile ? incoming.map((backend) => remember(set, backend)) : []),
+      ...(byFile
+        ? incoming.map((backend) => {
+            const { file, live } = to[backend];
+            return remember(set, backend, { file: file ?? '', canonical: live === file ? null : live });
+          })
+        : []),
       ...BACKENDS.flatMap((backend) => forgetFlows(backend, from[backend].live, to[backend].live)),
     ],
     paths: [...BACKENDS.map((backend) => rulesFile(name, backend)), loaderFile(name)],

@@ -172,8 +172,8 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const from = (path: string[], made: Resource[]): Resource[] => declaredAt(context.host, path, made);
   const resources: Resource[] = [
     ...nicAddresses(vars, context, false),
-    ...from(['firewall'], firewalld(vars, context)),
     ...from(['nat'], natByRules(vars, byFirewalld(vars), context)),
+    ...from(['firewall'], firewalld(vars, context)),
     ...from(['nat'], [besideDocker(vars, false)]),
     ...from(['nat', 'conntrack'], conntrack(vars, context)),
     ...from(['bandwidth'], bandwidthResources(vars, context)),

@@ -45,7 +45,11 @@ export function runCommand(limits: CommandLimits, start: (run: CommandRun) => vo
       () => abandon(timeoutError(who, options.timeoutMs)),
       Math.min(options.timeoutMs, LONGEST_TIMER_MS),
     );
-    const stdout = textStream(options.onLine);
+    let enough = false;
+    const stdout = textStream((line) => {
+      options.onLine?.(line);
+      enough ||= options.until?.(line) ?? false;
+    });
     const stderr = textStream();
     let bytes = 0;
     const take = (stream: TextStream, chunk: Buffer): void => {
@@ -56,8 +60,9 @@ export function runCommand(limits: CommandLimits, start: (run: CommandRun) => vo
       try {
         stream.push(chunk);
       } catch (error) {
-        abandon(error instanceof Error ? error : new Error(String(error)));
+        return abandon(error instanceof Error ? error : new Error(String(error)));
       }
+      if (enough) finish(0);
     };
     const finish = (code: number | null, signal?: string | null): void => {
       if (settled) return;
