@@ -1,5 +1,4 @@
 import { ProvisionError } from '../model/error.ts';
-import { framedLines } from './frame.ts';
 import type { HostRun } from './host-run.ts';
 import { runScript } from './remote-shell.ts';
 import type { Context } from './run.ts';
@@ -15,8 +14,6 @@ export async function confirmHost(context: Context, host: HostRun): Promise<void
   try {
     const { stdout } = await runScript(session, host.target, confirmScript(transaction), transaction.nonce, {
       timeoutMs: 45_000,
-      // What is thrown away after it needs nobody.
-      until: (line) => framedLines(line, transaction.nonce)[0]?.[0] === 'confirmed',
     });
     const { ending } = parseTransaction(stdout, transaction.nonce, transaction.plan);
     if (ending === 'confirmed') {

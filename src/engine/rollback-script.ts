@@ -139,8 +139,6 @@ export function rollbackScript(transaction: Transaction): string {
 export const CONFIRM = `
 main() {
   umask 077
-  # Whoever asked may go away once it is confirmed.
-  trap '' PIPE HUP
   mark begin
   mkdir -p -m 0700 "$RUN"
   exec 9>>"$RUN/rollback.lock"

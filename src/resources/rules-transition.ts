@@ -12,6 +12,9 @@ import type { Backend, RuleSet } from './rules-shell.ts';
 /** Above so many ports of an address, its UDP flows are found by the address alone: each is a process of its own. */
 const PORTS_ONE_BY_ONE = 64;
 
+/** How many processes forget flows at the same time. */
+const FORGET_AT_ONCE = 8;
+
 /** What a host has of one backend; null = nothing. */
 export interface Held {
   readonly file: string | null;
@@ -68,9 +71,10 @@ function forgetFlows(backend: Backend, before: string | null, after: string | nu
   return [
     [
       'command -v conntrack >/dev/null || exit 0',
-      // Nothing found is no failure: conntrack ends 1 then.
-      'forget() { conntrack -D -p udp "$@" >/dev/null 2>&1 || true; }',
-      ...forget,
+      // Nothing found is no failure: conntrack ends 1 then. Some at a time: each waits for the kernel to list all flows.
+      'forget() { conntrack -D -p udp "$@" >/dev/null 2>&1 & }',
+      ...forget.flatMap((line, index) => (index % FORGET_AT_ONCE === 0 ? ['wait', line] : [line])),
+      'wait',
     ].join('\n'),
   ];
 }

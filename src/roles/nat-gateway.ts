@@ -141,14 +141,15 @@ function takenAway(vars: HostVariables, context: RoleContext): Resource[] {
       ? [onlyWhere(HAS_FIREWALLD, policy)]
       : [...declared, policy, service({ name: 'firewalld', running: false, enabled: false })];
   const values = parametersTakenBack('nat-gateway', vars, context);
+  const zoned = made.toReversed().map(toBaseline);
+  const rules = natByRules(vars, true, context).toReversed();
   return [
     ...adoptedTakenAway('nat-gateway', context),
     toBaseline(sysctl({ name: 'nat-gateway', values, content: null })),
     ...bandwidthResources({ ...vars, bandwidth: [], eips: {} }, context).toReversed(),
     ...conntrackTakenAway(vars),
     besideDocker(vars, true),
-    ...natByRules(vars, true, context).toReversed(),
-    ...made.toReversed().map(toBaseline),
+    ...(byFirewalld(vars) ? [...rules, ...zoned] : [...zoned, ...rules]),
     ...nicAddresses(vars, context, !hasAnotherRole('nat-gateway', context)).toReversed(),
   ];
 }
@@ -170,10 +171,12 @@ export const natGateway = defineRole<HostVariables>('nat-gateway', (context, opt
   const values = kernelParameters(vars);
   const pairs = Object.entries(values).map(([key, value]) => ({ key, value }));
   const from = (path: string[], made: Resource[]): Resource[] => declaredAt(context.host, path, made);
+  const rules = from(['nat'], natByRules(vars, byFirewalld(vars), context));
+  const zoned = from(['firewall'], firewalld(vars, context));
   const resources: Resource[] = [
     ...nicAddresses(vars, context, false),
-    ...from(['nat'], natByRules(vars, byFirewalld(vars), context)),
-    ...from(['firewall'], firewalld(vars, context)),
+    // Before firewalld lets through what they translate; where it translates itself, what translated before goes after it.
+    ...(byFirewalld(vars) ? [...zoned, ...rules] : [...rules, ...zoned]),
     ...from(['nat'], [besideDocker(vars, false)]),
     ...from(['nat', 'conntrack'], conntrack(vars, context)),
     ...from(['bandwidth'], bandwidthResources(vars, context)),

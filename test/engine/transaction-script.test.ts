@@ -122,6 +122,26 @@ describe('a transaction', () => {
     expect(broken).toMatchObject({ ending: 'reverted', files: ['a', 'b'] });
   });
 
+  it('one that must be soon runs after the last change that asks for it, and before the one after that', () => {
+    const says = (word: string) => `echo ${word} >> ${root}/handled`;
+    const soon = { id: 'reload', script: says('reloaded'), soon: true };
+    const late = { id: 'other', script: says('late') };
+    const asks = (name: string, ...handlers: (typeof soon | typeof late)[]) =>
+      makes(name, { apply: { steps: [says(name)], handlers } });
+    const changes = [asks('a', late, soon), asks('b', soon), asks('c')];
+    expect(play({ packages: [], changes }).ending).toBe('applied');
+    expect(readFileSync(`${root}/handled`, 'utf8')).toBe('a\nb\nreloaded\nc\nlate\n');
+    rmSync(`${root}/state`, { recursive: true });
+    // What fails then is taken back like any other step, and nothing after it begins.
+    const broken = asks('d', { ...soon, script: 'exit 1' });
+    const result = play({ packages: [], changes: [broken, asks('e')] });
+    expect([result.ending, result.failures.map(({ resource }) => resource)]).toEqual([
+      'reverted',
+      ['handler'],
+    ]);
+    expect(readFileSync(`${root}/handled`, 'utf8')).toMatch(/late\nd\n$/);
+  });
+
   it('a handler that must be last is, wherever its change stands', () => {
     const asks = (name: string, last: boolean) =>
       makes(name, {

@@ -43,6 +43,26 @@ describe('commands', () => {
     expect(session.counts.bytesOut).toBe(5_000_000);
   });
 
+  it('a command is over with the line that is the last of interest, whatever it still does', async () => {
+    const host = await hostWith();
+    const session = await login(setupFor({ db1: host }));
+    const lines: string[] = [];
+    const onLine = (line: string): void => void lines.push(line);
+    const command = 'echo one; echo two; sleep 20; exit 3';
+    const began = Date.now();
+    const result = await session.exec(command, { ...run, onLine, until: (line) => line === 'two' });
+    expect(result).toMatchObject({ code: 0, stdout: 'one\ntwo\n' });
+    expect(lines).toEqual(['one', 'two']);
+    // It still runs, which keeps nobody from the next one, nor from going.
+    await expect(session.exec('echo on', run)).resolves.toMatchObject({ stdout: 'on\n' });
+    await session.close();
+    expect(Date.now() - began).toBeLessThan(4000);
+    // The control: one without such a line ends by itself.
+    const other = await login(setupFor({ db1: host }));
+    const whole = other.exec('echo one; exit 3', { ...run, until: (line) => line === 'two' });
+    await expect(whole).resolves.toMatchObject({ code: 3, stdout: 'one\n' });
+  });
+
   it('survives a command that does not read its input', async () => {
     const host = await hostWith();
     const session = await login(setupFor({ db1: host }));

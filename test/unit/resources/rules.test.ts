@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { isProvisionError } from '../../../src/model/error.ts';
@@ -92,6 +93,22 @@ describe('rules', () => {
     const change = rules(byNft).plan(captured('debian-12-rules-nftables-drifted'), facts);
     expect(change?.revert.steps.join('\n')).toContain('172.31.0.22 . 80');
     expect(change?.apply.steps.join('\n')).not.toContain('172.31.0.22 . 80');
+  });
+
+  it('what was loaded is remembered by what the host has said of it, and asked again where it could not say', () => {
+    const output = captured('debian-12-rules-nftables-drifted');
+    const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+    const remembers = (stdout: string): string =>
+      rules(byNft)
+        .plan({ stdout, code: 0 }, facts)
+        ?.apply.steps.find((step) => step.includes('/var/lib/provision/canonical/nat')) ?? '';
+    const lines = output.stdout.split('\n');
+    const canonical = Buffer.from(lines[3] ?? '', 'base64')
+      .toString('utf8')
+      .trimEnd();
+    expect(remembers(output.stdout)).toContain(`digests='${digest(nft)} ${digest(canonical)}'`);
+    lines[3] = 'missing';
+    expect(remembers(lines.join('\n'))).toContain(`unshare -n sh -c 'nft -f /dev/stdin`);
   });
 
   it('forgets the UDP flows of a changed entry and no others', () => {

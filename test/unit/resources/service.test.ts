@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
-import { service } from '../../../src/resources/index.ts';
+import { reloadUnits, service } from '../../../src/resources/index.ts';
 import { keepForeignRules } from '../../../src/resources/foreign-rules.ts';
 import { captured, describeResource, facts } from './conformance.ts';
 
@@ -36,6 +37,26 @@ describe('service', () => {
     expect(other?.apply.steps.at(-1)).toBe(`systemctl 'start' -- 'cron.service'`);
   });
 
+  it('enables what need not run without a reload of systemd, unless that holds the unit as it was', () => {
+    const change = service({ name: 'boot', enabled: true }).plan(
+      captured('debian-12-service-not-found'),
+      facts,
+    );
+    const [step = ''] = change?.apply.steps ?? [];
+    const asked = (shown: string): string[] => {
+      const fake = `systemctl() { case $1 in show) printf '%s\\n' ${shown} ;; *) echo "$*" >&2 ;; esac; }`;
+      return execFileSync('dash', ['-ec', `exec 2>&1\n${fake}\n${step}`], { encoding: 'utf8' })
+        .trim()
+        .split('\n');
+    };
+    const enable = 'enable --no-reload -- boot.service';
+    expect(asked('UnitFileState=enabled NeedDaemonReload=no')).toEqual([enable]);
+    expect(asked('UnitFileState=enabled NeedDaemonReload=yes')).toEqual([enable, 'daemon-reload']);
+    // One that it holds as missing, or took down its state before it was enabled.
+    expect(asked('UnitFileState= NeedDaemonReload=no')).toEqual([enable, 'daemon-reload']);
+    expect(asked('UnitFileState=disabled NeedDaemonReload=no')).toEqual([enable, 'daemon-reload']);
+  });
+
   it('goes back to the state the unit was in', () => {
     const change = firewalld.plan(captured('debian-12-service-not-found'), facts);
     expect(change?.revert.steps).toEqual([
@@ -54,5 +75,29 @@ describe('service', () => {
     // Control: one that stays enabled starts by itself.
     const stopped = service({ name: 'firewalld', running: false, enabled: true }).plan(running, facts);
     expect(stopped?.revert.atBoot).toEqual([]);
+  });
+});
+
+describe('reloadUnits', () => {
+  const asks = (held: string): string =>
+    execFileSync(
+      'dash',
+      [
+        '-ec',
+        `systemctl() { case $1 in show) printf '${held}' ;; *) echo "$*" ;; esac; }\n${reloadUnits.script}`,
+      ],
+      { encoding: 'utf8' },
+    ).trim();
+
+  it.each([
+    ['a unit whose file is another than it has read', 'LoadState=loaded\\nNeedDaemonReload=yes\\n'],
+    ['a unit that it looked for in vain', 'LoadState=not-found\\nNeedDaemonReload=no\\n'],
+  ])('has systemd read its files where it holds %s', (_what, held) => {
+    expect(asks(`LoadState=loaded\\nNeedDaemonReload=no\\n\\n${held}`)).toBe('daemon-reload');
+  });
+
+  it('leaves it alone where all it holds of ours is as it should be, or nothing is', () => {
+    expect(asks('LoadState=loaded\\nNeedDaemonReload=no\\n')).toBe('');
+    expect(asks('')).toBe('');
   });
 });
