@@ -172,5 +172,5 @@ export const rollbackRequest = (transaction: Known): string =>
 export const extendScript = (transaction: Transaction): string =>
   small(
     transaction,
-    `main() { mark begin; open_window ${transaction.confirmTimeout} && mark extended; close_old_window; }\nmain </dev/null\n`,
+    `main() { mark begin; open_window ${transaction.confirmTimeout} && { mark extended; close_old_window; }; }\nmain </dev/null\n`,
   );

@@ -53,7 +53,7 @@ arm() {
   systemd-run -q --collect --on-active="$2" --timer-property=AccuracySec=100ms --unit="$1" /bin/sh "$T/rollback.sh" timeout || return 1
   systemctl is-active -q "$1.timer"
 }
-# A new window stands before the old one ends: there is no moment without one. It is \`close_old_window\` that ends that.
+# A new window stands before \`close_old_window\` ends the old one: there is no moment without one.
 open_window() {
   old=$(cat "$T/timer")
   new="provision-window-$ID-$(date +%s%N)"

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -17,6 +17,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   confirmScript,
+  extendScript,
   launchScript,
   rollbackRequest,
   statusScript,
@@ -140,6 +141,37 @@ describe('a transaction', () => {
       ['handler'],
     ]);
     expect(readFileSync(`${root}/handled`, 'utf8')).toMatch(/late\nd\n$/);
+  });
+
+  it('a new window stands before the old one is closed, and one that cannot be opened closes none', () => {
+    const of = { ...transaction({ packages: [], changes: [] }), armed: true };
+    const directory = path.join(root, 'state/txn', of.id);
+    mkdirSync(directory, { recursive: true });
+    const bin = path.join(root, 'bin');
+    mkdirSync(bin);
+    const prolong = (opens: boolean): string[] => {
+      writeFileSync(path.join(directory, 'timer'), 'old-window\n');
+      const log = path.join(root, 'log');
+      rmSync(log, { force: true });
+      for (const name of ['systemd-run', 'systemctl']) {
+        const ends = name === 'systemd-run' && !opens ? 'exit 1' : '';
+        writeFileSync(path.join(bin, name), `#!/bin/sh\necho "${name} $*" >> ${log}\n${ends}\n`, {
+          mode: 0o755,
+        });
+      }
+      const env = { PATH: `${bin}:/usr/bin:/bin` };
+      spawnSync('dash', ['-s'], { input: extendScript(of), env });
+      return readFileSync(log, 'utf8').trim().split('\n');
+    };
+    const opened = prolong(true);
+    expect(opened.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      'systemd-run -q',
+      'systemctl is-active',
+      'systemctl stop',
+    ]);
+    expect(opened.at(-1)).toBe('systemctl stop old-window.timer');
+    expect(prolong(false)).toEqual([expect.stringMatching(/^systemd-run /)]);
+    expect(readFileSync(path.join(directory, 'timer'), 'utf8')).toBe('old-window\n');
   });
 
   it('a handler that must be last is, wherever its change stands', () => {
