@@ -64,12 +64,13 @@ export function numberedPaths(
   return changes.map((change) => (change.apply.paths ?? []).map((path) => ({ number: number++, path })));
 }
 
-/** Seconds for all that is thrown away at the end; a file is `settled.sh WAY`, WAY = apply or revert. */
+/** Seconds for all that is thrown away at the end; a file, empty where there is nothing, is `settled.sh WAY`, WAY = apply or revert. */
 const SETTLED_SECONDS = 20;
 
 /** A script of its own: throws away what only the other way needed. Each part on its own, whatever became of the others. */
-export const settledScript = (changes: readonly ResourceChange[]): string =>
-  [
+export function settledScript(changes: readonly ResourceChange[]): string {
+  if (changes.every(({ apply, revert }) => !apply.settled?.length && !revert.settled?.length)) return '';
+  return [
     ENVIRONMENT,
     'case $1 in',
     ...(['apply', 'revert'] as const).map(
@@ -79,7 +80,8 @@ export const settledScript = (changes: readonly ResourceChange[]): string =>
     'esac',
     '',
   ].join('\n');
+}
 
 /** Runs that of this way, in the end: no failure of it matters, and nobody waits for it for long. */
 export const settle = (way: 'apply' | 'revert'): string =>
-  `timeout -k 5 ${SETTLED_SECONDS} /bin/sh "$T/settled.sh" ${way} </dev/null >/dev/null 2>&1 8>&- 9>&-`;
+  `[ ! -s "$T/settled.sh" ] || timeout -k 5 ${SETTLED_SECONDS} /bin/sh "$T/settled.sh" ${way} </dev/null >/dev/null 2>&1 8>&- 9>&-`;

@@ -92,7 +92,8 @@ function applyScript(transaction: Transaction): string {
     ...changes.flatMap((change, index) => [
       // The way back has begun.
       '[ -e "$T/pending" ] || exit 0',
-      `{ printf '%s\\n' ${index} > "$T/reached.new" && mv -f "$T/reached.new" "$T/reached"; } || ${undo}`,
+      // One that is cut off in the middle says nothing, and all is taken back then.
+      `printf '%s\\n' ${index} > "$T/reached" || ${undo}`,
       ...calls('run', String(packages.length + index), `apply_${index}`, stepsOf(change), undo),
       ...handled((after) => after === index),
     ]),
@@ -140,6 +141,7 @@ export function launchScript(transaction: Transaction): string {
     'sh -n "$T/rollback.sh" && sh -n "$T/apply.sh" && sh -n "$T/settled.sh"',
     '}',
     'snapshot() {',
+    sh`private ${[...new Set(paths.map(({ path }) => path.slice(0, path.lastIndexOf('/'))))]} || return 1`,
     ...paths.map(({ number, path }) => sh`keep ${number} ${path} || return 1`),
     ...keepBaselines(baselines),
     ':',

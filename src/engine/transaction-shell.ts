@@ -49,14 +49,16 @@ ExecStart=/bin/sh -c 'for p in ${state}/txn/*/pending ${state}/txn/*/rolling-bac
 const ARMED = `
 # Fires within 100 ms (systemd's own default is a minute), counts on the monotonic clock, outlives every session.
 arm() {
-  { cat /proc/uptime; echo "$2"; } > "$T/due"
+  read -r now </proc/uptime
+  printf '%s\\n%s\\n' "$now" "$2" > "$T/due"
   systemd-run -q --collect --on-active="$2" --timer-property=AccuracySec=100ms --unit="$1" /bin/sh "$T/rollback.sh" timeout || return 1
   systemctl is-active -q "$1.timer"
 }
 # A new window stands before \`close_old_window\` ends the old one: there is no moment without one.
 open_window() {
-  old=$(cat "$T/timer")
-  new="provision-window-$ID-$(date +%s%N)"
+  read -r old <"$T/timer"
+  read -r now _ </proc/uptime
+  new="provision-window-$ID-\${now%.*}\${now#*.}"
   arm "$new" "$1" || return 1
   printf '%s\\n' "$new" > "$T/timer"
 }
@@ -184,13 +186,18 @@ run_apply() {
   }
 }
 # In a directory that somebody else can write, a name of ours could be made to point anywhere.
-keepable() {
-  [ ! -d "\${1%/*}/" ] || { [ -O "\${1%/*}/" ] && [ -z "$(find "\${1%/*}/" -maxdepth 0 -perm /022)" ]; } || return 1
-  [ -L "$1" ] || [ ! -d "$1" ]
+private() {
+  for place; do
+    shift
+    [ ! -d "$place/" ] || { [ -O "$place/" ] && set -- "$@" "$place/"; } || return 1
+  done
+  [ "$#" -eq 0 ] || [ -z "$(find "$@" -maxdepth 0 -perm /022)" ]
 }
+is_no_directory() { [ -L "$1" ] || [ ! -d "$1" ]; }
+keepable() { private "\${1%/*}" && is_no_directory "$1"; }
 # cp -a keeps owner, mode, times, ACLs, extended attributes, and links as links.
 copy_of() { if [ -e "$1" ] || [ -L "$1" ]; then cp -a -- "$1" "$2"; fi; }
-keep() { keepable "$2" && copy_of "$2" "$T/snapshot/$1"; }${KEEP_BASELINE}`;
+keep() { is_no_directory "$2" && copy_of "$2" "$T/snapshot/$1"; }${KEEP_BASELINE}`;
 
 /** What became of a transaction, for a controller that could not see its end. */
 export const STATUS = `

@@ -8,8 +8,9 @@ export interface FileMode {
 }
 
 /**
- * Shell text that replaces a whole file atomically: a temporary file in the same directory that nobody else can
- * read or guess (mktemp(1), umask 077), then rename(2). A symbolic link at `path` is replaced, not followed.
+ * Shell text that replaces a whole file atomically: a temporary file in the same directory that nobody else can read
+ * (umask 077) or have put there (noclobber is O_EXCL), then rename(2). A symbolic link at `path` is replaced, not followed.
+ * It starts few programs: what is root's already is given to nobody, and a mode that umask gives is not set again.
  */
 export function writeFile(
   path: string,
@@ -17,17 +18,20 @@ export function writeFile(
   { mode, owner = 'root', group = 'root' }: FileMode,
 ): string {
   const directory = path.slice(0, path.lastIndexOf('/')) || '/';
+  const chown = sh`chown ${`${owner}:${group}`} "$t"`;
   return [
     'umask 077',
     sh`[ -d ${directory} ] || (umask 022; mkdir -p ${directory})`,
     // In a directory that somebody else can write, our temporary name could be made to point anywhere.
     sh`{ [ -O ${`${directory}/`} ] && [ -z "$(find ${`${directory}/`} -maxdepth 0 -perm /022)" ]; } || { echo ${`others can write in ${directory}`} >&2; exit 1; }`,
     sh`[ ! -d ${path} ] || { echo ${`${path} is a directory`} >&2; exit 1; }`,
-    sh`t=$(mktemp ${`${directory}/.provision.XXXXXXXX`})`,
+    sh`t=${`${directory}/.provision.`}"\${PROVISION_TRANSACTION-new}"`,
+    // A step that was killed may have left one.
+    sh`(set -C; : > "$t") 2>/dev/null || t=$(mktemp ${`${directory}/.provision.XXXXXXXX`})`,
     `trap 'rm -f "$t"' EXIT`,
     sh`printf %s ${content} > "$t"`,
-    sh`chown ${`${owner}:${group}`} "$t"`,
-    sh`chmod ${mode} "$t"`,
+    owner === 'root' && group === 'root' ? `{ [ -O "$t" ] && [ -G "$t" ]; } || ${chown}` : chown,
+    ...(mode === '0600' ? [] : [sh`chmod ${mode} "$t"`]),
     'sync "$t" 2>/dev/null || true',
     sh`mv -fT "$t" ${path}`,
     'trap - EXIT',
