@@ -1,7 +1,6 @@
 import { sameValue } from '../model/difference.ts';
 import type { Facts, FieldDifference, Fields, Handler, ProbeOutput, Resource } from '../model/resource.ts';
 import { parseReadFile, removeFile, writeFile } from '../shell/write-file.ts';
-import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { AWAIT_FIREWALLD, readLive, runtimeFields, runtimeLine } from './firewalld-dbus.ts';
 import { keepForeignRules } from './foreign-rules.ts';

@@ -79,6 +79,7 @@ describe('service', () => {
 });
 
 describe('reloadUnits', () => {
+  const transient = 'LoadState=loaded\\nFragmentPath=/run/systemd/transient/provision-rollback-x.timer\\n';
   const asks = (held: string): string =>
     execFileSync(
       'dash',
@@ -90,14 +91,14 @@ describe('reloadUnits', () => {
     ).trim();
 
   it.each([
-    ['a unit whose file is another than it has read', 'LoadState=loaded\\nNeedDaemonReload=yes\\n'],
-    ['a unit that it looked for in vain', 'LoadState=not-found\\nNeedDaemonReload=no\\n'],
+    ['one of ours', 'LoadState=loaded\\nFragmentPath=/etc/systemd/system/provision-lb.service\\n'],
+    ['one that it looked for in vain', 'LoadState=not-found\\nFragmentPath=\\n'],
   ])('has systemd read its files where it holds %s', (_what, held) => {
-    expect(asks(`LoadState=loaded\\nNeedDaemonReload=no\\n\\n${held}`)).toBe('daemon-reload');
+    expect(asks(`${transient}\\n${held}`)).toBe('daemon-reload');
   });
 
-  it('leaves it alone where all it holds of ours is as it should be, or nothing is', () => {
-    expect(asks('LoadState=loaded\\nNeedDaemonReload=no\\n')).toBe('');
+  it('leaves it alone where it holds none of ours but the timer of the run itself', () => {
+    expect(asks(transient)).toBe('');
     expect(asks('')).toBe('');
   });
 });
