@@ -8,9 +8,9 @@ export interface FileMode {
 }
 
 /**
- * Shell text that replaces a whole file atomically: a temporary file in the same directory that nobody else can read
- * (umask 077) or have put there (noclobber is O_EXCL), then rename(2). A symbolic link at `path` is replaced, not followed.
- * It starts few programs: what is root's already is given to nobody, and a mode that umask gives is not set again.
+ * Shell text that replaces a whole file atomically: a temporary file in the same directory that nobody else can
+ * read or guess (mktemp(1), 0600 whatever the directory's default ACL says), then rename(2). A symbolic link at `path` is
+ * replaced, not followed. What is root's already is given to nobody, and a mode that it has is not set again: each program costs.
  */
 export function writeFile(
   path: string,
@@ -25,9 +25,7 @@ export function writeFile(
     // In a directory that somebody else can write, our temporary name could be made to point anywhere.
     sh`{ [ -O ${`${directory}/`} ] && [ -z "$(find ${`${directory}/`} -maxdepth 0 -perm /022)" ]; } || { echo ${`others can write in ${directory}`} >&2; exit 1; }`,
     sh`[ ! -d ${path} ] || { echo ${`${path} is a directory`} >&2; exit 1; }`,
-    sh`t=${`${directory}/.provision.`}"\${PROVISION_TRANSACTION-new}"`,
-    // A step that was killed may have left one.
-    sh`(set -C; : > "$t") 2>/dev/null || t=$(mktemp ${`${directory}/.provision.XXXXXXXX`})`,
+    sh`t=$(mktemp ${`${directory}/.provision.XXXXXXXX`})`,
     `trap 'rm -f "$t"' EXIT`,
     sh`printf %s ${content} > "$t"`,
     owner === 'root' && group === 'root' ? `{ [ -O "$t" ] && [ -G "$t" ]; } || ${chown}` : chown,

@@ -67,6 +67,24 @@ const refusal = (over: object): string => {
   return 'not refused';
 };
 
+describe.each(['nftables', 'firewalld'])('a NAT gateway by %s', (engine) => {
+  const firewall = { zones: { public: { interfaces: ['eth0'], sources: [], services: ['ssh'], ports: [] } } };
+  const present = { nat: { ...GATEWAY.nat, engine }, firewall };
+  const order = (over: object): string[] =>
+    build(over)
+      .resources.map(({ id }) => id)
+      .filter((id) =>
+        ['rules:nat', 'firewalld-zone:public', 'firewalld-policy:provision-forward'].includes(id),
+      );
+
+  it('translates before firewalld lets through, and lets nothing through before it stops translating', () => {
+    const [first, , last] = order(present);
+    if (engine === 'firewalld') expect([first, last]).toEqual(['firewalld-zone:public', 'rules:nat']);
+    else expect([first, last]).toEqual(['rules:nat', 'firewalld-policy:provision-forward']);
+    expect(order({ ...present, nat_gateway: { state: 'absent' } })).toEqual(order(present).toReversed());
+  });
+});
+
 describe('NAT gateway by firewalld', () => {
   it('adds addresses first and switches forwarding on last', () => {
     expect(build().resources.map((resource) => resource.id)).toEqual([
