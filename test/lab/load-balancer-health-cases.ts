@@ -233,6 +233,8 @@ export function healthCases(engine: 'nftables' | 'iptables'): void {
         expect(await settles((hosts) => hosts.every((host) => host === 's15'))).toEqual(['s15', 's15']);
         await heal('s14');
         await becomes('calls', '10.1.160.14', 'up');
+        // Each listener asks for itself: the next case needs it there.
+        await becomes('web', '10.1.160.14', 'up');
         await lab.on('outside1', 'systemctl stop caller-6001 caller-6002');
       },
       4 * MINUTES,
