@@ -225,7 +225,8 @@ labSupport('rollback of a confirmed run on a real host', () => {
         'gw1',
         'sh',
         '-c',
-        'exec 8>>/run/provision/lock; flock -n 8; exec sleep 30',
+        // It waits: whoever looks below takes the lock for a moment.
+        'exec 8>>/run/provision/lock; flock 8; exec sleep 30',
       );
       await untilHost('! flock -n /run/provision/lock true');
       const status = await typed('lock', 'status');
