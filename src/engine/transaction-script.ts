@@ -60,17 +60,12 @@ function applyScript(transaction: Transaction): string {
   const { nonce, plan, confirmTimeout } = transaction;
   const { packages, changes } = plan;
   const handlers = handlersOf(changes.map((change) => change.apply));
-  // One that fails is told as `handler`, whichever it is.
-  const handlerCalls = calls(
-    'run',
-    'handler',
-    'handler',
-    handlers.map(({ script }) => script),
-    '{ /bin/sh "$T/rollback.sh" failed; exit 0; }',
-  );
-  const handled = (is: (after: number) => boolean): string[] =>
-    handlers.flatMap(({ after }, index) => (is(after) ? [handlerCalls[index] ?? ''] : []));
   const undo = '{ /bin/sh "$T/rollback.sh" failed; exit 0; }';
+  const scripts = handlers.map(({ script }) => script);
+  // One that fails is told as `handler`, whichever it is.
+  const handlerCalls = calls('run', 'handler', 'handler', scripts, undo);
+  const handledAfter = (place: number): string[] =>
+    handlerCalls.filter((_call, index) => handlers[index]?.after === place);
   return [
     frameFunctions(nonce),
     ENVIRONMENT,
@@ -79,10 +74,7 @@ function applyScript(transaction: Transaction): string {
     STARTED,
     ...packages.flatMap((change, index) => functions(`package_${index}`, stepsOf(change))),
     ...changes.flatMap((change, index) => functions(`apply_${index}`, stepsOf(change))),
-    ...functions(
-      'handler',
-      handlers.map(({ script }) => script),
-    ),
+    ...functions('handler', scripts),
     'main() {',
     'umask 077',
     'cd /',
@@ -95,9 +87,9 @@ function applyScript(transaction: Transaction): string {
       // One that is cut off in the middle says nothing, and all is taken back then.
       `printf '%s\\n' ${index} > "$T/reached" || ${undo}`,
       ...calls('run', String(packages.length + index), `apply_${index}`, stepsOf(change), undo),
-      ...handled((after) => after === index),
+      ...handledAfter(index),
     ]),
-    ...handled((after) => after === Infinity),
+    ...handledAfter(Infinity),
     `open_window ${confirmTimeout} || ${undo}`,
     'mark applied',
     'close_old_window',
