@@ -39,7 +39,7 @@ export async function facts(flags: ContactFlags): Promise<number> {
   const answers: Answer<Facts>[] = [];
   const exitCode = await contactHosts(
     flags,
-    async (session, target) => (await readHost(session, target, [], [], false)).facts,
+    async (session, target) => (await readHost(session, target, [], [], { retry: false })).facts,
     (answer) => answers.push(answer),
   );
   if (flags.json) {

@@ -130,7 +130,7 @@ async function applyHost(context: Context, play: CompiledPlay, planned: PlannedH
         const resource = stepOf(line, transaction.nonce, transaction.plan);
         if (resource !== null) context.emit({ type: 'step-done', host: host.name, resource });
       },
-      // All is done there then, and the window stands: what ends after it needs nobody.
+      // All is done there then, and a timer stands: what ends after it needs nobody.
       until: (line) => framedLines(line, transaction.nonce)[0]?.[0] === 'applied',
     });
     const outcome = parseTransaction(stdout, transaction.nonce, transaction.plan);

@@ -45,11 +45,17 @@ export class HostRun {
 
   /** Always a new connection; the one before stays open until this one stands: it may still be the way to undo. */
   async connect(transport: Transport, signal: AbortSignal | undefined): Promise<Session> {
+    const before = this.session;
+    const session = await this.connectBeside(transport, signal);
+    await before?.close();
+    return session;
+  }
+
+  /** The same, and the one before stays open for what is asked over it. */
+  async connectBeside(transport: Transport, signal: AbortSignal | undefined): Promise<Session> {
     const session = await transport.connect(this.target, signal);
     this.sessions.push(session);
-    const before = this.session;
     this.session = session;
-    await before?.close();
     return session;
   }
 

@@ -28,14 +28,21 @@ const resourcesOf = ({ compiled }: Context, host: string): Resource[] => {
 export const checksFrom = ({ compiled }: Context, host: string): Check[] =>
   compiled.plays.flatMap((play) => play.checks).filter((check) => hostOf(check.from) === host);
 
+interface Reading {
+  /** Checks that fail are asked again, as often as they say. */
+  readonly retry: boolean;
+  readonly places?: Places | undefined;
+  /** Called when the host begins to answer. */
+  readonly heard?: (() => void) | undefined;
+}
+
 /** One exec: reads the host and asks the checks that ride along. A second one only where a resource asks for more. */
 export async function readHost(
   session: Session,
   target: Target,
   resources: readonly Resource[],
   checks: readonly Check[],
-  retry: boolean,
-  places?: Places,
+  { retry, places, heard }: Reading,
 ): Promise<ProbeResult> {
   const waits = checks.reduce(
     (longest, check) => Math.max(longest, (check.timeout + 1) * (check.retries + 1) * 1000),
@@ -46,6 +53,7 @@ export async function readHost(
     const script = probeScript(list, asked, nonce, retry, places);
     const { stdout } = await runScript(session, target, script, nonce, {
       timeoutMs: PROBE_TIMEOUT_MS + waits,
+      ...(heard ? { onLine: heard } : {}),
     });
     return understood(target, () => parseProbe(stdout, list, asked, nonce));
   };
@@ -130,14 +138,10 @@ async function probeHost(context: Context, host: HostRun): Promise<void> {
   context.emit({ type: 'phase-started', host: host.name, phase: 'probe' });
   try {
     const session = await host.connect(context.transport, context.signal);
-    const reading = readHost(
-      session,
-      host.target,
-      resourcesOf(context, host.name),
-      checks,
-      prove,
-      context.places?.(host.name),
-    );
+    const reading = readHost(session, host.target, resourcesOf(context, host.name), checks, {
+      retry: prove,
+      places: context.places?.(host.name),
+    });
     host.probe = await unlessStopped(session, context.signal, reading);
     record(context, checks, host.probe.checks);
     if (context.compiled.vantages.includes(host.name)) await host.release();
@@ -175,7 +179,7 @@ export async function askController(
   };
   const session = await context.controller.connect(target);
   try {
-    return (await readHost(session, target, [], checks, retry)).checks;
+    return (await readHost(session, target, [], checks, { retry })).checks;
   } finally {
     await session.close();
   }
@@ -200,14 +204,10 @@ export async function reprobe(context: Context, host: HostRun): Promise<void> {
   await host.timed('probe', async () => {
     try {
       const session = host.session ?? (await host.connect(context.transport, context.signal));
-      host.probe = await readHost(
-        session,
-        host.target,
-        resourcesOf(context, host.name),
-        [],
-        false,
-        context.places?.(host.name),
-      );
+      host.probe = await readHost(session, host.target, resourcesOf(context, host.name), [], {
+        retry: false,
+        places: context.places?.(host.name),
+      });
       host.stale = false;
     } catch (error) {
       host.fail('failed', error);

@@ -90,9 +90,12 @@ function applyScript(transaction: Transaction): string {
       ...handledAfter(index),
     ]),
     ...handledAfter(Infinity),
-    `open_window ${confirmTimeout} || ${undo}`,
+    // The first timer stands still: whoever looks whether all is well need not wait for a shorter one.
     'mark applied',
+    `open_window ${confirmTimeout} || ${undo}`,
     'close_old_window',
+    // Confirmed meanwhile: nobody else would stop what has just been started.
+    '[ -e "$T/pending" ] || disarm',
     '}',
     'main </dev/null',
     '',

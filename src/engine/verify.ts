@@ -34,13 +34,41 @@ interface Verdict {
 const fine: Verdict = { reason: null, culprit: null };
 
 /** A firewall that has just been loaded may drop the first packet: one more try before the change is put back. */
-const connectAgain = (context: Context, host: HostRun): Promise<Session> =>
-  host.connect(context.transport, undefined).catch(async () => {
+const twice = (connect: () => Promise<Session>): Promise<Session> =>
+  connect().catch(async () => {
     await sleep(1000);
-    return host.connect(context.transport, undefined);
+    return connect();
   });
 
-/** Reads a host over a new connection: proof that it can still be managed, and that nothing is left to change. */
+const connectAgain = (context: Context, host: HostRun): Promise<Session> =>
+  twice(() => host.connect(context.transport, undefined));
+
+/** Milliseconds after which a read that goes on is not waited for: a host that keeps us out is to be known by then. */
+const SLOW_MS = 2000;
+
+/**
+ * What `read` reads over the connection that is there, then a new one: proof that the host can still be managed, made when
+ * what the change starts has had its time to take effect. Sudo and the login shell are proven by every read. Where the old
+ * connection has died with the change, the new one is read over.
+ */
+async function readThenLogin<T>(
+  context: Context,
+  host: HostRun,
+  read: (session: Session, heard?: () => void) => Promise<T>,
+): Promise<T> {
+  const before = host.session;
+  if (!before || !host.transaction) return read(await connectAgain(context, host));
+  let answers = false;
+  const reading = read(before, () => (answers = true)).catch(() => null);
+  const slow = await Promise.race([reading.then(() => false), sleep(SLOW_MS, true, { ref: false })]);
+  if (slow) await twice(() => host.connectBeside(context.transport, undefined));
+  const result = (slow && !answers ? null : await reading) ?? (await read(await connectAgain(context, host)));
+  await connectAgain(context, host);
+  await before.close();
+  return result;
+}
+
+/** Reads a host and comes in anew: proof that it can still be managed, and that nothing is left to change. */
 async function rereadHost(
   context: Context,
   play: CompiledPlay,
@@ -49,9 +77,14 @@ async function rereadHost(
 ): Promise<{ verdict: Verdict; answers: readonly (CheckOutput | null)[] }> {
   context.emit({ type: 'phase-started', host: host.name, phase: 'verify' });
   try {
-    const session = await connectAgain(context, host);
     const resources = play.resources.get(host.name) ?? [];
-    const result = await readHost(session, host.target, resources, checks, true, context.places?.(host.name));
+    const result = await readThenLogin(context, host, (session, heard) =>
+      readHost(session, host.target, resources, checks, {
+        retry: true,
+        places: context.places?.(host.name),
+        heard,
+      }),
+    );
     host.probe = {
       ...result,
       outputs: new Map([...(host.probe?.outputs ?? []), ...result.outputs]),
@@ -137,12 +170,17 @@ async function verify(
 }
 
 /**
- * The connection that verified a host came in before the host was read and its checks were answered, and what a change
- * starts may need that long to take effect: who comes in now, comes in from now on. The change is confirmed over this one.
+ * A host that was verified came in before checks from elsewhere were answered, and what a change starts may need that long
+ * to take effect: who comes in now, comes in from now on. The change is confirmed over this one.
  */
-async function comesInStill(context: Context, applied: readonly HostRun[]): Promise<Verdict> {
+async function comesInStill(
+  context: Context,
+  applied: readonly HostRun[],
+  results: readonly CheckResult[],
+): Promise<Verdict> {
+  const early = applied.filter(({ name }) => results.some(({ from }) => hostOf(from) !== name));
   const verdicts = await Promise.all(
-    applied.map((host) =>
+    early.map((host) =>
       context.limit(() =>
         host.timed('verify', () =>
           connectAgain(context, host).then(
@@ -181,7 +219,7 @@ export async function settleBatch(
     : context.signal?.aborted
       ? nothing('the run was interrupted', null)
       : await verify(context, play, applied);
-  const verdict = verified.reason === null ? await comesInStill(context, applied) : verified;
+  const verdict = verified.reason === null ? await comesInStill(context, applied, results) : verified;
   if (verdict.reason === null) {
     // Only what stays is a baseline for the batches after it.
     results.forEach((result) => context.baseline.set(checkKey(result), result.status));

@@ -37,6 +37,8 @@ export interface DirectoryHosts {
   cutFrom(host: string, connection: number): void;
   /** No new connection to the host succeeds while it has this file. */
   cutWhile(host: string, file: string): void;
+  /** Connections made before the host has this file do not answer any more while it has it: they are silent, or dead. */
+  loseOldOnes(host: string, file: string, how: 'silent' | 'dead'): void;
   /** Where a host keeps its transactions: `txn/…`, `journal`; and its locks. */
   state(host: string, file?: string): string;
   locks(host: string, file: string): string;
@@ -100,6 +102,7 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
   const at = (host: string, file: string): string => path.join(root, host, file);
   const cuts = new Map<string, number>();
   const blocks = new Map<string, string>();
+  const losing = new Map<string, { file: string; how: 'silent' | 'dead' }>();
   const connections = new Map<string, number>();
   const host = (name: string): Host => ({
     name,
@@ -128,11 +131,21 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
         });
       }
       const session = await local.connect(target);
+      const lost = losing.get(target.name);
+      const has = (): boolean => lost !== undefined && existsSync(at(target.name, lost.file));
+      const older = !has();
       return {
         counts: session.counts,
         close: () => session.close(),
-        exec: (command, options) =>
-          session.exec(`HOST='${path.join(root, target.name)}'; export HOST; ${command}`, options),
+        exec: async (command, options) => {
+          if (older && has()) {
+            if (lost?.how === 'silent') return new Promise(() => undefined);
+            throw new ProvisionError('connection-lost', `${target.name}: the connection was lost.`, {
+              hint: 'Run again.',
+            });
+          }
+          return session.exec(`HOST='${path.join(root, target.name)}'; export HOST; ${command}`, options);
+        },
       };
     },
   };
@@ -170,6 +183,7 @@ export function directoryHosts(...names: string[]): DirectoryHosts {
     locks: (name, file) => path.join(places(name).run, file),
     cutWhile: (name, file) => void blocks.set(name, file),
     cutFrom: (name, connection) => cuts.set(name, connection),
+    loseOldOnes: (name, file, how) => void losing.set(name, { file, how }),
     async run(plays, { limit, serial, tags, ...options } = {}) {
       connections.clear();
       const events: RunEvent[] = [];

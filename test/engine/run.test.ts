@@ -20,8 +20,8 @@ describe('a run', () => {
     expect(statuses(first)).toEqual({ a: 'changed', b: 'changed' });
     expect(first.exitCode).toBe(0);
     expect(first.hosts.map(({ ssh }) => [ssh.connections, ssh.execs])).toEqual([
-      [3, 4],
-      [3, 4],
+      [2, 4],
+      [2, 4],
     ]);
     const second = await hosts.run(plays);
     expect(statuses(second)).toEqual({ a: 'ok', b: 'ok' });
@@ -130,21 +130,57 @@ describe('a host that fails', () => {
     expect(result.hosts[0]?.ssh.connections).toBe(2);
   });
 
+  /** A change that keeps us out of host a as soon as that check is asked. */
+  const keptOutBy = (from: string, script: string) => ({
+    hosts: 'a',
+    roles: [roleOf(flag({ name: 'x', undo: 'rm -f "$HOST/x" "$HOST/late"' }))],
+    checks: [() => [lacks(from, 'y', { script, timeout: 5 })]],
+  });
+  const OWN = '[ ! -e "$HOST/x" ] || touch "$HOST/late"; echo yes';
+
   it('a change that keeps us out only once it is checked: put back over the connection that still stands', async () => {
-    const late = flag({ name: 'x', undo: 'rm -f "$HOST/x" "$HOST/late"' });
-    const slow = lacks('a', 'y', { script: '[ ! -e "$HOST/x" ] || touch "$HOST/late"; echo yes' });
-    const plays = [{ hosts: 'a', roles: [roleOf(late)], checks: [() => [slow]] }];
     hosts.cutWhile('a', 'late');
-    const result = await hosts.run(plays);
+    const result = await hosts.run([keptOutBy('a', OWN)]);
     expect(statuses(result)).toEqual({ a: 'reverted' });
-    expect(result.hosts[0]?.error?.message).toContain('no new connection after the checks');
+    expect(result.hosts[0]?.error?.message).toContain('no new connection after the change');
     expect(hosts.files('a')).toEqual([]);
     expect(result.exitCode).toBe(2);
     // Control: what it leaves behind does no harm where nobody is kept out by it.
     hosts.cutWhile('a', 'something else');
-    expect(statuses(await hosts.run(plays))).toEqual({ a: 'changed' });
+    const stays = await hosts.run([keptOutBy('a', OWN)]);
+    expect([statuses(stays), stays.hosts[0]?.ssh.connections]).toEqual([{ a: 'changed' }, 2]);
     expect(hosts.files('a')).toEqual(['late', 'x']);
   });
+
+  it('the same of a check that another host is asked for, and that takes longer', async () => {
+    const other = `sleep 0.7; [ ! -e '${hosts.at('a', 'x')}' ] || touch '${hosts.at('a', 'late')}'; echo yes`;
+    hosts.cutWhile('a', 'late');
+    const result = await hosts.run([keptOutBy('b', other)]);
+    expect(statuses(result)).toMatchObject({ a: 'reverted' });
+    expect(result.hosts[0]?.error?.message).toContain('no new connection after the checks');
+    expect(hosts.files('a')).toEqual([]);
+    hosts.cutWhile('a', 'something else');
+    const stays = await hosts.run([keptOutBy('b', other)]);
+    expect([statuses(stays)['a'], stays.hosts[0]?.ssh.connections]).toEqual(['changed', 3]);
+  });
+
+  it('no new connection while checks go on: put back without waiting for them', async () => {
+    hosts.cutWhile('a', 'x');
+    const result = await hosts.run([keptOutBy('a', '[ ! -e "$HOST/x" ] || sleep 30; echo yes')]);
+    expect(statuses(result)).toEqual({ a: 'reverted' });
+    expect(result.hosts[0]?.error?.message).toContain('no new connection after the change');
+    expect(result.hosts[0]?.timings['verify']).toBeLessThan(20_000);
+  });
+
+  it.each(['silent', 'dead'] as const)(
+    'the connection that made the change is %s after it: read over a new one',
+    async (how) => {
+      hosts.loseOldOnes('a', 'x', how);
+      const result = await hosts.run([{ hosts: 'a', roles: [roleOf(flag({ name: 'x' }))] }]);
+      expect([statuses(result), result.exitCode]).toEqual([{ a: 'changed' }, 0]);
+      expect(hosts.files('a')).toEqual(['x']);
+    },
+  );
 
   it('control: put back over the old one and still no new connection: a person is needed, exit 3', async () => {
     hosts.cutFrom('a', 2);
