@@ -1,14 +1,18 @@
 import type { Change, FieldValue, Handler, ResourceChange, Transition } from '../model/resource.ts';
+import { withoutChecks } from './step-shell.ts';
 import type { ChangePlan } from './transaction-script.ts';
 
 /** What has no use on a way back of its own: files are put back from the snapshot, never written anew. */
-const kept = ({ steps, handlers, paths, atBoot, settled }: Transition): Transition => ({
-  steps,
-  ...(handlers ? { handlers } : {}),
-  ...(paths ? { paths } : {}),
-  ...(atBoot ? { atBoot } : {}),
-  ...(settled ? { settled } : {}),
-});
+const kept = (transition: Transition): Transition => {
+  const { steps, handlers, paths, atBoot, settled } = transition;
+  return {
+    steps,
+    ...(handlers ? { handlers: withoutChecks(transition) } : {}),
+    ...(paths ? { paths } : {}),
+    ...(atBoot ? { atBoot } : {}),
+    ...(settled ? { settled } : {}),
+  };
+};
 
 /** The changes of a transaction as data, for `plan.json` beside its snapshot: what a later rollback is made of. */
 export const keptPlanText = ({ changes }: ChangePlan): string =>

@@ -1,6 +1,6 @@
 import { quote, sh } from '../shell/quote.ts';
 import { frameFunctions } from './frame.ts';
-import { calls, ENVIRONMENT, functions, handlersOf, numberedPaths, settle, STARTED } from './step-shell.ts';
+import { calls, ENVIRONMENT, functions, handlersBack, numberedPaths, settle, STARTED } from './step-shell.ts';
 import type { ChangePlan, Transaction } from './transaction-script.ts';
 import { STEP_SECONDS, transactionFunctions } from './transaction-shell.ts';
 
@@ -32,7 +32,7 @@ undo() {
  * there in the end is what the snapshot has.
  */
 function revertFunctions({ packages, changes }: ChangePlan): string {
-  const handlers = handlersOf(changes.map((change) => change.revert)).map(({ script }) => script);
+  const handlers = handlersBack(changes.map((change) => change.revert)).map(({ script }) => script);
   const paths = numberedPaths(changes);
   const newestFirst = changes.map((_change, index) => changes.length - 1 - index);
   const each = (lines: (index: number) => readonly string[]): string[] =>
@@ -160,6 +160,6 @@ main </dev/null
 /** Longest time a whole way back may take, in seconds: every step in its own, and waiting for another at work. */
 export function longestWayBack({ plan, undoTimeout }: Pick<Transaction, 'plan' | 'undoTimeout'>): number {
   const reverts = plan.changes.map((change) => change.revert);
-  const steps = reverts.reduce((sum, { steps: own }) => sum + own.length, handlersOf(reverts).length);
+  const steps = reverts.reduce((sum, { steps: own }) => sum + own.length, handlersBack(reverts).length);
   return LOCK_SECONDS + STEP_SECONDS + 20 + steps * (undoTimeout + 5);
 }

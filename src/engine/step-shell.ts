@@ -1,4 +1,4 @@
-import type { ResourceChange, Transition } from '../model/resource.ts';
+import type { Handler, ResourceChange, Transition } from '../model/resource.ts';
 
 /** What every script of a transaction sets first: tools are found, and messages are English. */
 export const ENVIRONMENT = `
@@ -15,19 +15,30 @@ export interface HandlerCall {
   readonly after: number;
 }
 
-/** All handlers, each id once, in the order in which they run: those that must be last come last. */
+/**
+ * All handlers, each id once, in the order in which they run: those that must be last come last, and what is asked for
+ * together with a check comes after it.
+ */
 export function handlersOf(transitions: readonly Transition[]): HandlerCall[] {
   const asked = transitions.flatMap(({ handlers = [] }, index) =>
     handlers.map((handler) => ({ handler, index })),
   );
   const byId = new Map(asked.map(({ handler }) => [handler.id, handler]));
   const lastAsker = new Map(asked.map(({ handler, index }) => [handler.id, index]));
+  const checksOf = (id: string): Handler[] =>
+    transitions
+      .map(({ handlers = [] }) => handlers)
+      .filter((handlers) => handlers.some((handler) => handler.id === id))
+      .flatMap((handlers) => handlers.filter(({ check }) => check));
+  const after = (id: string): number =>
+    Math.max(...[id, ...checksOf(id).map((check) => check.id)].map((one) => lastAsker.get(one) ?? Infinity));
   const whole = [...byId.values()];
-  const calls = whole
+  const checksFirst = [...whole.filter(({ check }) => check), ...whole.filter(({ check }) => !check)];
+  const calls = checksFirst
     .filter(({ soon }) => soon)
-    .map(({ id, script }) => ({ script, after: lastAsker.get(id) ?? Infinity }));
+    .map(({ id, script }) => ({ script, after: after(id) }));
   const atEnd = [
-    ...whole.filter(({ soon, last }) => !soon && !last),
+    ...checksFirst.filter(({ soon, last }) => !soon && !last),
     ...whole.filter(({ soon, last }) => !soon && last),
   ];
   return [
@@ -35,6 +46,13 @@ export function handlersOf(transitions: readonly Transition[]): HandlerCall[] {
     ...atEnd.map(({ script }) => ({ script, after: Infinity })),
   ];
 }
+
+/** The same for a way back, which goes to what was there: nobody asks whether that is well. */
+export const handlersBack = (transitions: readonly Transition[]): HandlerCall[] =>
+  handlersOf(transitions.map((transition) => ({ ...transition, handlers: withoutChecks(transition) })));
+
+export const withoutChecks = ({ handlers = [] }: Transition): Handler[] =>
+  handlers.filter(({ check }) => !check);
 
 /** Shell functions `name_0`, `name_1`, … of these texts. A text may be empty or only a comment. */
 export const functions = (name: string, texts: readonly string[]): string[] =>

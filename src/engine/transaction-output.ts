@@ -22,6 +22,18 @@ export function stepOf(line: string, nonce: string, plan: ChangePlan): string | 
   return [...plan.packages, ...plan.changes][Number(label)]?.resource ?? null;
 }
 
+/**
+ * The change that a handler's output speaks of: the only one of those with handlers whose name stands there in quotes
+ * ("Zone 'public': 'x' not among existing services"). Null = nobody can tell.
+ */
+function namedIn(output: string, { changes }: ChangePlan): string | null {
+  const named = changes.filter(
+    ({ resource, apply }) =>
+      apply.handlers?.length && output.includes(`'${resource.slice(resource.indexOf(':') + 1)}'`),
+  );
+  return named.length === 1 ? (named[0]?.resource ?? null) : null;
+}
+
 const ENDINGS = new Set(['applied', 'reverted', 'stuck', 'too-late', 'confirmed']);
 
 /** What any of these scripts printed → how it ended. */
@@ -40,10 +52,12 @@ export function parseTransaction(stdout: string, nonce: string, plan: ChangePlan
     }
     if (word !== 'failed') return;
     const [, length, payload] = lines[index + 1] ?? [];
+    const output = masked(decode(length, payload ?? ''));
     failures.push({
-      resource: all[Number(label.replace(/^revert-|-part$/g, ''))]?.resource ?? label,
+      resource:
+        all[Number(label.replace(/^revert-|-part$/g, ''))]?.resource ?? namedIn(output, plan) ?? label,
       code: Number(code),
-      output: masked(decode(length, payload ?? '')),
+      output,
     });
   });
   return { ending, failures, ...(refusal ? { refusal } : {}) };

@@ -136,9 +136,13 @@ export const prepareFunctions = ({ places, armed }: Setting, seconds: number): s
 refuse() { frame "refused-$1" "$(printf %s "$2" | encode)"; exit 0; }
 give_up() { rm -rf "$T"; disarm; refuse not-armed "$1"; }
 # Never a directory that somebody else made or can write.
-root_only() { found=$(stat -c '%F %u %a' "$@" 2>/dev/null) && [ "$(printf '%s\\n' "$found" | sort -u)" = "directory $(id -u) 700" ]; }
+root_only() {
+  found=$(stat -c '%F %a' "$@" 2>/dev/null) || return 1
+  for word in $found; do case $word in directory | 700) ;; *) return 1 ;; esac; done
+  for one; do [ -O "$one" ] || return 1; done
+}
 unit_for_a_reboot() {
-  ${armed ? sh`printf %s ${bootUnit(places)} > ${BOOT_FILE} && mkdir -p ${BOOT_WANTS} && ln -sf ${BOOT_FILE} ${BOOT_LINK}` : ':'}
+  ${armed ? sh`printf %s ${bootUnit(places)} > ${BOOT_FILE} && { [ -d ${BOOT_WANTS} ] || mkdir -p ${BOOT_WANTS}; } && ln -sf ${BOOT_FILE} ${BOOT_LINK}` : ':'}
 }
 prepare() {
   umask 077
@@ -180,7 +184,7 @@ run_apply() {
     armed
       ? `exec 8>&-
   systemd-run -q --wait --collect --unit="provision-apply-$ID" -p TimeoutStopSec=5s -p StandardOutput="append:$T/log" -p StandardError="append:$T/log" /bin/sh "$T/apply.sh" </dev/null >/dev/null 2>&1 &
-  tail -n +1 -s 0.02 --pid=$! -f "$T/log"`
+  tail -n +1 -s 0.005 --pid=$! -f "$T/log"`
       : // Nothing else tells others that somebody is at work: the lock is kept till the steps have ended.
         '/bin/sh "$T/apply.sh" 8>&-'
   }

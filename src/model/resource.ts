@@ -88,6 +88,8 @@ export interface Handler {
   readonly soon?: boolean;
   /** After all others, in whatever order the changes come: it puts right what they leave. */
   readonly last?: boolean;
+  /** It does nothing but refuse what the changes have written. The way back leaves it out: what was there before is what it goes to. */
+  readonly check?: boolean;
 }
 
 export interface Transition {

@@ -148,7 +148,7 @@ docker_api() {
   answer=\${answer%
 *}
   case $status in 2* | 304) return 0 ;; esac
-  printf 'Docker refuses %s %s: %s\\n' "$1" "\${2%%\\?*}" "$(printf %s "$answer" | cut -c 1-500)" >&2
+  printf 'Docker refuses %s %s: %.500s\\n' "$1" "\${2%%\\?*}" "$answer" >&2
   return 1
 }
 # The same where a refusal changes nothing.

@@ -54,7 +54,7 @@ case $found in *ActiveState=active* | *ActiveState=reloading*) ;; *) exit 0 ;; e
 started=\${found##*Monotonic=}
 started=\${started%%[!0-9]*}
 [ "$started" -lt "$PROVISION_STARTED" ] || exit 0
-if grep -qs '^FirewallBackend=iptables' /etc/firewalld/firewalld.conf || nft list table inet firewalld >/dev/null 2>&1
+if nft list tables inet 2>/dev/null | grep -qx 'table inet firewalld' || grep -qs '^FirewallBackend=iptables' /etc/firewalld/firewalld.conf
 then ${RELOAD}
 else systemctl restart firewalld.service
   ${AWAIT_FIREWALLD}
@@ -74,18 +74,18 @@ function savedFields(kind: Kind, xml: string | null): Fields | null {
 }
 
 /**
- * The configuration with the new file in it must pass firewalld's own check. One that runs checks by itself what stands there, and
- * uses it at its next reload only (`checkPermanentConfig`, firewalld.dbus(5)): the step that fails is taken back before that. Its offline tool
- * says the same where none runs, but starts Python for it: ten times as long.
+ * The configuration with all new files in it must pass firewalld's own check, once. One that runs checks by itself what stands there, and
+ * uses it at its next reload only (`checkPermanentConfig`, firewalld.dbus(5)): what fails is taken back before that, and firewalld's
+ * answer names the zone or policy. Its offline tool says the same where none runs, but starts Python for it: ten times as long.
  */
-const checkedWrite = (kind: Kind, name: string, xml: string): string =>
-  [
-    writeFile(firewalldFile(kind, name), xml, { mode: '0644' }),
-    `said=$(${CHECK} 2>&1) || {`,
-    'if systemctl -q is-active firewalld.service; then printf \'%s\\n\' "$said" >&2; exit 1; fi',
-    'firewall-offline-cmd --check-config >/dev/null',
-    '}',
-  ].join('\n');
+export const checkFirewalld: Handler = {
+  id: 'firewalld check',
+  soon: true,
+  check: true,
+  script: `said=$(${CHECK} 2>&1) && exit 0
+if systemctl -q is-active firewalld.service; then printf '%s\\n' "$said" >&2; exit 1; fi
+firewall-offline-cmd --check-config >/dev/null`,
+};
 
 const fileText = ({ stdout }: ProbeOutput): string | null =>
   parseReadFile(stdout.slice(stdout.indexOf('\n') + 1));
@@ -108,12 +108,19 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
     transition: ({ from, to, text }, { name }) => {
       const writes: string[] = [];
       if (!sameFields(from.saved, to.saved)) {
-        writes.push(text === null ? removeFile(firewalldFile(kind, name)) : checkedWrite(kind, name, text));
+        writes.push(
+          text === null
+            ? removeFile(firewalldFile(kind, name))
+            : writeFile(firewalldFile(kind, name), text, { mode: '0644' }),
+        );
       }
       return {
         writes,
         steps: [],
-        handlers: sameFields(from.live, to.live) ? [] : [reloadFirewalld],
+        handlers: [
+          ...(writes.length > 0 && text !== null ? [checkFirewalld] : []),
+          ...(sameFields(from.live, to.live) ? [] : [reloadFirewalld]),
+        ],
         paths: [firewalldFile(kind, name)],
       };
     },

@@ -20,8 +20,8 @@ done
 [ -n "$tools" ] || for tool in iptables ip6tables; do ! command -v "$tool-save" >/dev/null || tools="$tools $tool"; done
 saved() {
   case $1 in
-    iptables-legacy) grep -qs . /proc/net/ip_tables_names || return 0 ;;
-    ip6tables-legacy) grep -qs . /proc/net/ip6_tables_names || return 0 ;;
+    iptables-legacy) read -r _ 2>/dev/null </proc/net/ip_tables_names || return 0 ;;
+    ip6tables-legacy) read -r _ 2>/dev/null </proc/net/ip6_tables_names || return 0 ;;
   esac
   "$1-save" 2>/dev/null
 }`;
@@ -76,7 +76,7 @@ export const WHOSE = String.raw`
  */
 const MISSING = String.raw`
 missing() {
-  # A run that was killed had not come so far, or the kernel is without this kind.
+  # The kernel is without this kind.
   [ -e "$kept/$1" ] || { echo '#gone 0'; return 0; }
   now=$(saved "$1") || return 1
   { cat "$kept/$1"; printf '#now\n%s\n' "$now"; } | awk -v which="$2" '${WHOSE}
@@ -175,17 +175,19 @@ put_all_back() {
   done
   return "$bad"
 }
-# 5 seconds at most, and half a second when it does nothing any more: it makes again what it knows, and no more.
+# 5 seconds at most, and half a second when it does nothing any more: it makes again what it knows, and no more. It makes
+# one in some 3 ms: the more are gone, the later the next look.
 await_docker() {
-  systemctl -q is-active docker.service || return 0
-  same=0 before= tries=0
-  while [ "$tries" -lt 75 ]; do
-    tries=$((tries + 1))
+  [ "$dockers" -gt 0 ] && systemctl -q is-active docker.service || return 0
+  same=0 waited=0
+  while [ "$waited" -lt 5000 ] && [ "$same" -lt 500 ]; do
+    ms=$((dockers + 10)) before=$dockers
+    [ "$ms" -lt 100 ] || ms=99
+    sleep "0.0$ms"
     put_all_back early || return 1
-    if [ "$dockers" = "$before" ]; then same=$((same + 1)); else same=0; fi
-    before=$dockers
-    [ "$dockers" -gt 0 ] && [ "$same" -lt 8 ] || return 0
-    sleep 0.05
+    [ "$dockers" -gt 0 ] || return 0
+    waited=$((waited + ms))
+    if [ "$dockers" = "$before" ]; then same=$((same + ms)); else same=0; fi
   done
 }`;
 
@@ -196,18 +198,19 @@ await_docker() {
  */
 export const keepForeignRules = ({ script, dockerAnswers }: FirewalldChange): string =>
   `${compact(`${RULE_TOOLS}${MISSING}`)}
-mkdir -p -m 0700 /run/provision
 kept=/run/provision/iptables-$PROVISION_TRANSACTION
 failed=0 usable=
-if [ -d "$kept" ]; then put_all_back all || failed=1; else mkdir -m 0700 "$kept"; fi
+[ ! -d "$kept" ] || { put_all_back all && rm -rf "$kept"; } || failed=1
 if [ "$failed" -eq 0 ]; then
+  ( umask 077; mkdir -p "$kept.new" )
   for tool in $tools; do
     # A kernel without this kind holds nothing of it, and most hosts have nothing in three of four.
-    if saved "$tool" > "$kept/$tool.new"; then
-      mv -f "$kept/$tool.new" "$kept/$tool"
-      [ ! -s "$kept/$tool" ] || usable="$usable $tool"
-    fi
+    if saved "$tool" > "$kept.new/$tool"; then
+      [ ! -s "$kept.new/$tool" ] || usable="$usable $tool"
+    else rm -f "$kept.new/$tool"; fi
   done
+  # All at once: a run that was killed before has changed nothing yet.
+  mv -T "$kept.new" "$kept"
   tools=$usable
 fi
 set +e

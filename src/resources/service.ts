@@ -4,6 +4,7 @@ import { sh } from '../shell/quote.ts';
 import { defineResource } from './define.ts';
 import { AWAIT_FIREWALLD } from './firewalld-dbus.ts';
 import { keepForeignRules } from './foreign-rules.ts';
+import { reloadUnits } from './reload-units.ts';
 
 export interface ServiceProps {
   /** Unit name; without a suffix `.service` is meant. */
@@ -45,11 +46,18 @@ function withOthersKept(step: string, name: string): string {
     : step;
 }
 
+/** Units of ours, which `reloadUnits` looks after. */
+const isOurs = (name: string): boolean => name.startsWith('provision-');
+
 /**
  * Enables what need not run now. The reload of systemd that `systemctl enable` does, a tenth of a second, is for what is
- * started next: it is left out unless systemd holds the unit as it was before.
+ * started next: it is left out unless systemd holds the unit as it was before. To ask that is a program too: of all of ours
+ * it is asked once, in the end.
  */
-const enableOnly = (name: string): string => sh`systemctl enable --no-reload -- ${unit(name)}
+const enableOnly = (name: string): string =>
+  isOurs(name)
+    ? sh`systemctl enable --no-reload -- ${unit(name)}`
+    : sh`systemctl enable --no-reload -- ${unit(name)}
 [ "$(systemctl show -p NeedDaemonReload -p UnitFileState -- ${unit(name)} | sort)" = 'NeedDaemonReload=no
 UnitFileState=enabled' ] || systemctl daemon-reload`;
 
@@ -95,10 +103,12 @@ export const service = defineResource<ServiceProps, ServiceState>({
     if (!to.saved.enabled && from.saved.enabled) steps.push(systemctl('disable'));
     if (to.saved.masked && !from.saved.masked) steps.push(systemctl('mask'));
     const starts = to.live?.['running'] === true;
+    const enablesOnly = !starts && steps.includes(systemctl('enable'));
     return {
       steps: steps.map((step) =>
-        step === systemctl('enable') && !starts ? enableOnly(name) : withOthersKept(step, name),
+        step === systemctl('enable') && enablesOnly ? enableOnly(name) : withOthersKept(step, name),
       ),
+      ...(enablesOnly && isOurs(name) ? { handlers: [reloadUnits] } : {}),
       atBoot: atBoot(steps, name),
     };
   },

@@ -20,8 +20,10 @@ import {
   extendScript,
   launchScript,
   rollbackRequest,
+  scriptsOf,
   statusScript,
 } from '../../src/engine/transaction-script.ts';
+import { keptPlanText } from '../../src/engine/kept-plan.ts';
 import { endingOf, parseTransaction } from '../../src/engine/transaction-output.ts';
 import type { ChangePlan, Transaction } from '../../src/engine/transaction-script.ts';
 import type { ResourceChange } from '../../src/model/resource.ts';
@@ -172,6 +174,88 @@ describe('a transaction', () => {
     expect(opened.at(-1)).toBe('systemctl stop old-window.timer');
     expect(prolong(false)).toEqual([expect.stringMatching(/^systemd-run /)]);
     expect(readFileSync(path.join(directory, 'timer'), 'utf8')).toBe('old-window\n');
+  });
+
+  describe('the window', () => {
+    /** Runs the steps as the unit does, with a first timer that stands; `during` is what happens while the window is opened. */
+    const applied = (during = ''): string[] => {
+      const of = { ...transaction({ packages: [], changes: [makes('a')] }), armed: true };
+      const directory = path.join(root, 'state/txn', of.id);
+      const bin = path.join(root, 'bin');
+      [directory, bin, path.join(root, 'run')].forEach((made) => mkdirSync(made, { recursive: true }));
+      for (const [name, text] of Object.entries({ ...scriptsOf(of), timer: 'first\n', pending: '{}' }))
+        writeFileSync(path.join(directory, name), text.replaceAll('/etc/systemd', `${root}/systemd`));
+      const log = path.join(root, 'log');
+      const fake = (name: string, text: string): void =>
+        writeFileSync(path.join(bin, name), `#!/bin/sh\necho "${name} $*" >> ${log}\n${text}\n`, {
+          mode: 0o755,
+        });
+      fake('systemd-run', during.replaceAll('$T', directory));
+      fake('systemctl', '');
+      const command = `dash ${directory}/apply.sh >> ${log} 2>&1`;
+      execFileSync('dash', ['-c', command], { env: { PATH: `${bin}:/usr/bin:/bin` } });
+      return readFileSync(log, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => line.replace(`@@${of.nonce} `, '').replace(/provision-window-[\w-]+/, 'window'))
+        .map((line) => line.replace(/^systemd-run .*--unit=(\S+) .*/, 'systemd-run $1'));
+    };
+
+    it('is opened when all is said to be done, and the first timer stands until then', () => {
+      expect(applied()).toEqual([
+        ...['done 0', 'applied', 'systemd-run window', 'systemctl is-active -q window.timer'],
+        'systemctl stop first.timer',
+      ]);
+    });
+
+    it('of a change that was confirmed meanwhile is closed again', () => {
+      expect(applied('mv "$T/pending" "$T/confirmed"').slice(-2)).toEqual([
+        'systemctl stop first.timer',
+        'systemctl stop window.timer',
+      ]);
+    });
+
+    it('that cannot be opened takes the change back', () => {
+      expect(applied('exit 1')).toContain('reverted');
+      expect(files()).toEqual([]);
+    });
+  });
+
+  it('a check runs once, before what was asked for with it, and not on the way back', () => {
+    const says = (word: string) => `echo ${word} >> ${root}/handled`;
+    const check = { id: 'check', script: says('checked'), soon: true, check: true };
+    const reload = { id: 'reload', script: says('reloaded'), soon: true };
+    const asks = (name: string, ...handlers: (typeof reload)[]) =>
+      makes(name, {
+        apply: { steps: [says(name)], handlers },
+        revert: { steps: [says(`-${name}`)], handlers },
+      });
+    // The last one that is checked does not ask for the reload: the reload waits for it all the same.
+    const changes = [asks('a', reload, check), asks('b', check), asks('c')];
+    expect(play({ packages: [], changes }).ending).toBe('applied');
+    expect(readFileSync(`${root}/handled`, 'utf8')).toBe('a\nb\nchecked\nreloaded\nc\n');
+    expect(keptPlanText({ packages: [], changes })).not.toContain('checked');
+    rmSync(`${root}/state`, { recursive: true });
+    rmSync(`${root}/handled`);
+    expect(play({ packages: [], changes: [...changes, fails('d')] }).ending).toBe('reverted');
+    expect(readFileSync(`${root}/handled`, 'utf8')).toBe(
+      'a\nb\nchecked\nreloaded\nc\n-c\n-b\n-a\nreloaded\n',
+    );
+  });
+
+  it('a handler that fails is told as the change that its words name', () => {
+    const handlers = [{ id: 'check', script: `echo "Zone 'public': 'htpp' is unknown"; exit 1`, soon: true }];
+    const zone = (name: string) => makes(name, { apply: { steps: [], handlers } });
+    const blamed = (...changes: ResourceChange[]) => {
+      const { failures } = play({ packages: [], changes });
+      rmSync(`${root}/state`, { recursive: true });
+      return failures.map(({ resource }) => resource);
+    };
+    expect(blamed(zone('public'), zone('internal'))).toEqual(['file:public']);
+    expect(blamed(zone('dmz'), zone('internal'))).toEqual(['handler']);
+    // Control: one of that name that asks for no handler has no part in it; and two of a name cannot be told apart.
+    expect(blamed(makes('public'), zone('internal'))).toEqual(['handler']);
+    expect(blamed(zone('public'), { ...zone('public'), resource: 'policy:public' })).toEqual(['handler']);
   });
 
   it('a handler that must be last is, wherever its change stands', () => {

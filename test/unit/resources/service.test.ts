@@ -57,6 +57,21 @@ describe('service', () => {
     expect(asked('UnitFileState=disabled NeedDaemonReload=no')).toEqual([enable, 'daemon-reload']);
   });
 
+  it('asks once for all units of ours whether systemd holds one as it was', () => {
+    const ours = service({ name: 'provision-nat', enabled: true }).plan(
+      captured('debian-12-service-not-found'),
+      facts,
+    );
+    expect(ours?.apply.steps).toEqual([`systemctl enable --no-reload -- 'provision-nat.service'`]);
+    expect(ours?.apply.handlers).toEqual([reloadUnits]);
+    // Control: those of others ask by themselves, and have no handler.
+    const other = service({ name: 'boot', enabled: true }).plan(
+      captured('debian-12-service-not-found'),
+      facts,
+    );
+    expect(other?.apply.handlers).toBeUndefined();
+  });
+
   it('goes back to the state the unit was in', () => {
     const change = firewalld.plan(captured('debian-12-service-not-found'), facts);
     expect(change?.revert.steps).toEqual([
