@@ -63,8 +63,9 @@ open_window() {
   printf '%s\\n' "$new" > "$T/timer"
 }
 close_old_window() { [ -z "$old" ] || systemctl stop "$old.timer" 2>/dev/null; }
+# By name: one that is being started may not have been noted yet.
 disarm() {
-  systemctl stop "$(cat "$T/timer").timer" 2>/dev/null
+  systemctl stop "provision-rollback-$ID.timer" "provision-window-$ID-*.timer" 2>/dev/null
   for p in "$STATE"/txn/*/pending "$STATE"/txn/*/rolling-back; do [ ! -e "$p" ] || return 0; done
   rm -f ${BOOT_LINK} ${BOOT_FILE}
 }
