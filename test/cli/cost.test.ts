@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from '@jest/globals';
 import type { Report } from '../../src/model/report.ts';
+import { notPrinted, transcripts } from '../docs/transcripts.ts';
 import type { FakeHost } from '../fakehost/fake-host.ts';
 import { fakeNetwork } from '../fakehost/fake-network.ts';
 import { readRun, recordedIn, recording, replaying, writeRun } from '../fakehost/recorded-host.ts';
@@ -99,8 +100,12 @@ const NO_CHANGE = { gateway: { sentKiB: 40, receivedKiB: 36 }, vantage: { sentKi
 const FIRST = { sentKiB: 210, receivedKiB: 65 };
 const vantages = NAMES.filter((name) => name !== 'gw1');
 
-it('the first run of the gateway playbook: three connections and four execs, armed, verified and confirmed', async () => {
-  const { code, report, costs, gitCalls } = await gatewayRun('first');
+it('the first run of the gateway playbook: three connections and four execs, armed, verified and confirmed; as the README has it', async () => {
+  const ended = await gatewayRun('first');
+  const { code, report, costs, gitCalls } = ended;
+  expect(notPrinted(transcripts()[0], ended)).toEqual([]);
+  // Control: the second one is not what a first run prints.
+  expect(notPrinted(transcripts()[1], ended)).toContain('gw1       nothing to change');
   // For the host's journal; the control of the zero below.
   expect(gitCalls).toBe(1);
   expect([code, statuses(report)['gw1']]).toEqual([0, 'changed']);
@@ -122,7 +127,9 @@ it('the first run of the gateway playbook: three connections and four execs, arm
 }, 120_000);
 
 it('its run without changes: one connection, one channel, one exec, few bytes', async () => {
-  const { code, report, costs, gitCalls } = await gatewayRun('second');
+  const ended = await gatewayRun('second');
+  const { code, report, costs, gitCalls } = ended;
+  expect(notPrinted(transcripts()[1], ended)).toEqual([]);
   expect(gitCalls).toBe(0);
   expect([code, statuses(report)]).toEqual([0, Object.fromEntries(NAMES.map((name) => [name, 'ok']))]);
   expect(reported(report)).toEqual(Object.fromEntries(NAMES.map((name) => [name, [1, 1]])));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { notPrinted, transcripts } from '../docs/transcripts.ts';
 import { changesOf, gatewayLab, predicted, SNAPSHOT, statusOf, touched } from './gateway-lab.ts';
 import type { GatewayLab } from './gateway-lab.ts';
 import { labSupport } from './support.ts';
@@ -90,6 +91,24 @@ labSupport('NAT gateway on a bare Debian 12 host (row A)', () => {
       expect(report.hosts.map(({ name }) => name).sort()).toEqual(['db1', 'gw1', 'iso1', 'outside1', 'web1']);
     },
     MINUTES,
+  );
+
+  it(
+    'a drift live and one in a file are told as the README has it, and corrected',
+    async () => {
+      await lab.on(
+        'gw1',
+        `sysctl -qw net.ipv4.ip_forward=0; sed -i '/<source address="172.31.0.16.28"/d' /etc/firewalld/policies/provision-forward.xml`,
+      );
+      expect(notPrinted(transcripts()[2], await lab.run('--check', '--diff'))).toEqual([]);
+      expect((await lab.run()).code).toBe(0);
+      await expectInSync();
+      // Control: without the drift it does not say that.
+      expect(notPrinted(transcripts()[2], await lab.run('--check', '--diff'))).toContain(
+        'gw1       ~ net.ipv4.ip_forward is 0 live, should be 1',
+      );
+    },
+    2 * MINUTES,
   );
 
   it(

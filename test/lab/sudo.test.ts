@@ -77,7 +77,7 @@ labSupport('case 38: sudo on a real host', () => {
         '-vvv',
       );
       expect([code, statusOf(report, 'gw1')]).toEqual([0, 'changed']);
-      expect(report.hosts[0]?.ssh).toMatchObject({ connections: 3, execs: 5 });
+      expect(report.hosts[0]?.ssh).toMatchObject({ connections: 2, execs: 5 });
       const again = await lab.runPlaybook(
         playbook,
         '--become-password-file',
