@@ -47,7 +47,8 @@ export class HostRun {
   async connect(transport: Transport, signal: AbortSignal | undefined): Promise<Session> {
     const before = this.session;
     const session = await this.connectBeside(transport, signal);
-    await before?.close();
+    // Nobody waits for its end but \`closeAll\`.
+    void before?.close().catch(() => undefined);
     return session;
   }
 

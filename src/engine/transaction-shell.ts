@@ -135,7 +135,7 @@ ask_back() {
  */
 export const prepareFunctions = ({ places, armed }: Setting, seconds: number): string => `
 refuse() { frame "refused-$1" "$(printf %s "$2" | encode)"; exit 0; }
-give_up() { rm -rf "$T"; disarm; refuse not-armed "$1"; }
+give_up() { wait; rm -rf "$T"; disarm; refuse not-armed "$1"; }
 # Never a directory that somebody else made or can write.
 root_only() {
   found=$(stat -c '%F %a' "$@" 2>/dev/null) || return 1
@@ -165,16 +165,17 @@ prepare() {
   for p in "$STATE"/txn/*/stuck; do [ ! -e "$p" ] || refuse stuck "$(cat "$p")"; done
   adopt_baselines || refuse not-armed 'the baseline of an earlier change cannot be kept: is there space left on /var?'
   mkdir -m 0700 "$T" || refuse not-armed "$T cannot be made: is there space left on /var?"
-  : > "$T/timer"
+  printf 'provision-rollback-%s\\n' "$ID" > "$T/timer"
   ${armed ? ':' : ': > "$T/unarmed"'}
+  # Beside all that follows: nothing is changed before it is known that it stands. With no \`pending\` there it would do nothing.
+  arm "provision-rollback-$ID" ${seconds} & arming=$!
   unpack || give_up 'the scripts did not arrive whole, or there is no space left on /var'
   { mkdir "$T/snapshot" && snapshot && { sync "$T"/snapshot/* "$T" 2>/dev/null || sync; } && : > "$T/complete"; } || give_up 'no snapshot could be taken: is there space left on /var, is a path a directory, or can others write where it lies?'
   # Whoever asked may go away: what is armed is begun all the same, or it would wait for its long timer for nothing.
   trap '' PIPE HUP
   unit_for_a_reboot || give_up 'the unit for a reboot in the middle could not be written'
   { printf '%s' "$HOLDER" > "$T/pending.new" && mv "$T/pending.new" "$T/pending"; } || give_up 'there is no space left on /var'
-  arm "provision-rollback-$ID" ${seconds} || give_up 'systemd could not set the timer that takes the change back'
-  printf 'provision-rollback-%s\\n' "$ID" > "$T/timer"
+  wait "$arming" || give_up 'systemd could not set the timer that takes the change back'
   # What a power loss must not take is on the disk before the first change.
   sync -f "$T" /etc 2>/dev/null || sync
 }
@@ -185,7 +186,7 @@ run_apply() {
     armed
       ? `exec 8>&-
   systemd-run -q --wait --collect --unit="provision-apply-$ID" -p TimeoutStopSec=5s -p StandardOutput="append:$T/log" -p StandardError="append:$T/log" /bin/sh "$T/apply.sh" </dev/null >/dev/null 2>&1 &
-  tail -n +1 -s 0.005 --pid=$! -f "$T/log"`
+  tail -n +1 -s 0.01 --pid=$! -f "$T/log"`
       : // Nothing else tells others that somebody is at work: the lock is kept till the steps have ended.
         '/bin/sh "$T/apply.sh" 8>&-'
   }

@@ -64,7 +64,7 @@ async function readThenLogin<T>(
   if (slow) await twice(() => host.connectBeside(context.transport, undefined));
   const result = (slow && !answers ? null : await reading) ?? (await read(await connectAgain(context, host)));
   await connectAgain(context, host);
-  await before.close();
+  void before.close().catch(() => undefined);
   return result;
 }
 

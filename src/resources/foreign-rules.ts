@@ -175,19 +175,20 @@ put_all_back() {
   done
   return "$bad"
 }
-# 5 seconds at most, and half a second when it does nothing any more: it makes again what it knows, and no more. It makes
-# one in some 3 ms: the more are gone, the later the next look.
+# 5 seconds at most, and half a second when it does nothing any more: it makes again what it knows, and no more. Each look
+# costs a few programs: the next one is when half of what is left should be there, as fast as it went so far.
 await_docker() {
   [ "$dockers" -gt 0 ] && systemctl -q is-active docker.service || return 0
-  same=0 waited=0
+  same=0 waited=0 ms=$((dockers * 6))
   while [ "$waited" -lt 5000 ] && [ "$same" -lt 500 ]; do
-    ms=$((dockers + 10)) before=$dockers
-    [ "$ms" -lt 100 ] || ms=99
-    sleep "0.0$ms"
+    before=$dockers
+    [ "$ms" -ge 15 ] || ms=15
+    [ "$ms" -le 250 ] || ms=250
+    if [ "$ms" -lt 100 ]; then sleep "0.0$ms"; else sleep "0.$ms"; fi
     put_all_back early || return 1
     [ "$dockers" -gt 0 ] || return 0
-    waited=$((waited + ms))
-    if [ "$dockers" = "$before" ]; then same=$((same + ms)); else same=0; fi
+    waited=$((waited + ms)) made=$((before - dockers))
+    if [ "$made" -le 0 ]; then same=$((same + ms)); else same=0 ms=$((dockers * ms / made / 2)); fi
   done
 }`;
 
