@@ -176,19 +176,21 @@ put_all_back() {
   return "$bad"
 }
 # 5 seconds at most, and half a second when it does nothing any more: it makes again what it knows, and no more. Each look
-# costs a few programs: the next one is when half of what is left should be there, as fast as it went so far.
+# costs a few programs, and a busy machine takes ten times as long: the next one is when half of what is left should be
+# there, as fast as it went so far, and never later than after a third of the time waited already.
 await_docker() {
   [ "$dockers" -gt 0 ] && systemctl -q is-active docker.service || return 0
-  same=0 waited=0 ms=$((dockers * 6))
+  same=0 waited=0 ms=40
   while [ "$waited" -lt 5000 ] && [ "$same" -lt 500 ]; do
     before=$dockers
-    [ "$ms" -ge 15 ] || ms=15
-    [ "$ms" -le 250 ] || ms=250
     if [ "$ms" -lt 100 ]; then sleep "0.0$ms"; else sleep "0.$ms"; fi
     put_all_back early || return 1
     [ "$dockers" -gt 0 ] || return 0
     waited=$((waited + ms)) made=$((before - dockers))
     if [ "$made" -le 0 ]; then same=$((same + ms)); else same=0 ms=$((dockers * ms / made / 2)); fi
+    [ "$ms" -le $((waited / 3)) ] || ms=$((waited / 3))
+    [ "$ms" -ge 15 ] || ms=15
+    [ "$ms" -le 250 ] || ms=250
   done
 }`;
 
