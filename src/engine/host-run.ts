@@ -47,7 +47,7 @@ export class HostRun {
   async connect(transport: Transport, signal: AbortSignal | undefined): Promise<Session> {
     const before = this.session;
     const session = await this.connectBeside(transport, signal);
-    // Nobody waits for its end but \`closeAll\`.
+    // Nobody waits for its end but `closeAll`.
     void before?.close().catch(() => undefined);
     return session;
   }

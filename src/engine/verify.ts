@@ -64,6 +64,7 @@ async function readThenLogin<T>(
   if (slow) await twice(() => host.connectBeside(context.transport, undefined));
   const result = (slow && !answers ? null : await reading) ?? (await read(await connectAgain(context, host)));
   await connectAgain(context, host);
+  // Where one was made beside it, that one has been closed instead.
   void before.close().catch(() => undefined);
   return result;
 }
