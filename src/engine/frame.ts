@@ -29,6 +29,17 @@ export function framedLines(stdout: string, nonce: string): string[][] {
     .map((line) => line.slice(start.length).split(' '));
 }
 
+/**
+ * Length and payload of a frame whose base64 stands on many lines, as base64(1) breaks it: to join them is one more process
+ * on the host.
+ */
+export function longFrame(stdout: string, nonce: string, name: string): [string?, string?] {
+  const [, start = '', length = ''] = new RegExp(`^(@@${nonce} ${name} (\\d+) )`, 'm').exec(stdout) ?? [];
+  if (start === '') return [];
+  const at = stdout.indexOf(start) + start.length;
+  return [length, stdout.slice(at, at + Number(length))];
+}
+
 /** The bytes of a frame; throws `probe-failed` when fewer arrived than were sent. */
 export function decodeBytes(length: string | undefined, payload: string | undefined): Buffer {
   if (length === undefined || payload === undefined || Number(length) !== payload.length) {

@@ -3,8 +3,17 @@ import { ProvisionError } from '../model/error.ts';
 import type { Baseline, Facts, ProbeOutput, Resource } from '../model/resource.ts';
 import { parseBaseline, parseBaselineNames, readBaseline } from './baseline.ts';
 import { parseSshConnection } from '../model/ssh-connection.ts';
-import { decode, decodeBytes, frameFunctions, framedLines, partsOf, textAndCode, textOf } from './frame.ts';
-import { answering, questionCalls, questionFunctions, questionsIn } from './questions.ts';
+import {
+  decode,
+  decodeBytes,
+  frameFunctions,
+  framedLines,
+  longFrame,
+  partsOf,
+  textAndCode,
+  textOf,
+} from './frame.ts';
+import { ADDRESSES, answering, questionCalls, questionFunctions, questionsIn } from './questions.ts';
 import type { Printed } from './frame.ts';
 import { PLACES, transactionsProbe } from './transaction-shell.ts';
 import type { Places } from './transaction-shell.ts';
@@ -46,9 +55,6 @@ for f in /proc/sys/kernel/hostname /proc/sys/kernel/osrelease /proc/1/comm; do
 done
 printf '%s\\n' "\${SSH_CONNECTION:-}"
 case $(ip -6 route show default 2>/dev/null) in '') echo 0 ;; *) echo 1 ;; esac
-set -f; IFS='
-'
-printf '%s;' $(ip -4 -o addr 2>/dev/null); echo
 while read -r line || [ "$line" ]; do printf '%s\\n' "$line"; done </etc/os-release`;
 
 /** Asks again after a failure that may pass; 0 and 69 are final. */
@@ -88,6 +94,7 @@ export function probeScript(
     frameFunctions(nonce),
     ASK,
     `facts() {${FACTS}\n}`,
+    `${ADDRESSES}() { ip -4 -o addr; }`,
     `transactions() {${transactionsProbe(places)}\n}`,
     ...questionFunctions(questions),
     ...returning(resources).map(
@@ -95,7 +102,8 @@ export function probeScript(
     ),
     ...checks.map((check, index) => `check_${index}() {\n${check.script}\n}`),
     'parts() {',
-    'part facts facts',
+    'part_here facts',
+    `part_here ${ADDRESSES}`,
     'part transactions transactions',
     ...questionCalls(questions),
     ...returning(resources).map((_resource, index) => `part baseline_${index} baseline_${index}`),
@@ -107,7 +115,7 @@ export function probeScript(
     ...checks.map(
       (check, index) => `ask check_${index} ${retry ? check.retries : 0} > "$answers/${index}" &`,
     ),
-    'frame parts "$(parts | encode)"',
+    'frame parts "$(parts | base64)"',
     ...(checks.length > 0 ? ['wait'] : []),
     ...checks.map((_check, index) => `frame check_${index} "$(cat "$answers/${index}")"`),
     'mark end',
@@ -117,16 +125,15 @@ export function probeScript(
   ].join('\n');
 }
 
-function parseFacts(text: string): Facts {
-  const [hostname = '', kernel = '', init = '', ssh = '', ipv6 = '0', addresses = '', ...release] =
-    text.split('\n');
+function parseFacts(text: string, addresses: string): Facts {
+  const [hostname = '', kernel = '', init = '', ssh = '', ipv6 = '0', ...release] = text.split('\n');
   const os = Object.fromEntries(
     release.flatMap((line): [string, string][] => {
       const match = /^([A-Z_]+)="?([^"]*)"?$/.exec(line);
       return match?.[1] ? [[match[1], match[2] ?? '']] : [];
     }),
   );
-  const connection = parseSshConnection(ssh, addresses.split(';'));
+  const connection = parseSshConnection(ssh, addresses.split('\n'));
   return {
     hostname,
     kernel,
@@ -172,12 +179,12 @@ export function parseProbe(
   }
   const frames = new Map(lines.map(([name = '', length, payload]) => [name, { length, payload }]));
   const frame = (name: string) => [frames.get(name)?.length, frames.get(name)?.payload] as const;
-  const parts = partsOf(decodeBytes(...frame('parts')), nonce);
+  const parts = partsOf(decodeBytes(...longFrame(stdout, nonce, 'parts')), nonce);
   const read = (name: string): Printed => parts.get(name) ?? { bytes: decode(undefined, undefined), code: 0 };
   const said = (name: string): string => textOf(read(name).bytes);
   const answer = answering(questionsOf(resources), read);
   return {
-    facts: parseFacts(said('facts')),
+    facts: parseFacts(said('facts'), said(ADDRESSES)),
     transactions: parseTransactions(said('transactions')),
     outputs: new Map(resources.map(({ id, probe }) => [id, answer(probe)])),
     baselines: new Map(

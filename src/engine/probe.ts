@@ -60,7 +60,7 @@ export async function readHost(
   const first = await read(resources, checks);
   const more = resources.flatMap((resource): Resource[] => {
     const output = first.outputs.get(resource.id);
-    const probe = output && resource.probeMore?.(output);
+    const probe = output && resource.probeMore?.(output, first.facts);
     return probe ? [{ ...resource, probe }] : [];
   });
   if (more.length === 0) return first;

@@ -1,10 +1,10 @@
 import { ProvisionError } from '../model/error.ts';
 import type { Probe, ProbeOutput, Question } from '../model/resource.ts';
-import { sh } from '../shell/quote.ts';
+import { quote, sh } from '../shell/quote.ts';
 import { textOf } from './frame.ts';
 import type { Printed } from './frame.ts';
 
-type Kind = 'file' | 'entry' | 'value' | 'package' | 'unit';
+type Kind = 'file' | 'entry' | 'value' | 'lines' | 'package' | 'unit';
 type Asked = Readonly<Record<Kind, readonly string[]>>;
 
 /** What is read together of a host: files of either sort by two processes, the others by one each, however many there are. */
@@ -74,16 +74,31 @@ function fileAnswers(printed: string, { file, entry }: Asked): string[] {
 /** A value's line; `unknown` where its directory is there and it is not; `absent` where a module or interface is missing. */
 const VALUES = `for f; do
   if [ ! -e "$f" ]; then if [ -d "\${f%/*}" ]; then echo "unknown $f"; else echo "absent $f"; fi; fi
-done
-grep -H -m 1 '' -- "$@"`;
+done`;
 
-function valueAnswers(printed: string, { value }: Asked): string[] {
+/** `DIRECTORY/*SUFFIX` → its two ends. */
+const endsOf = (pattern: string): [string, string] => {
+  const at = pattern.indexOf('*');
+  return [pattern.slice(0, at), pattern.slice(at + 1)];
+};
+const unquotedStar = (pattern: string): string => endsOf(pattern).map(quote).join('*');
+
+function valueAnswers(printed: string, { value, lines: patterns }: Asked): string[] {
   const lines = textOf(printed).split('\n');
-  return value.map((path) => {
+  const values = value.map((path) => {
     const found = lines.find((line) => line.startsWith(`${path}:`));
     if (found !== undefined) return `${found.slice(path.length + 1)}\n`;
     return lines.includes(`unknown ${path}`) ? 'unknown\n' : 'absent\n';
   });
+  const matching = patterns.map((pattern) => {
+    const [start, end] = endsOf(pattern);
+    const isOf = (line: string): boolean => line.startsWith(start) && line.includes(`${end}:`, start.length);
+    return lines
+      .filter(isOf)
+      .map((line) => `${line}\n`)
+      .join('');
+  });
+  return [...values, ...matching];
 }
 
 /** Debian Policy 11.3: dpkg's query; RPM families answer by rpm(8), which fails when one of them is missing. */
@@ -122,8 +137,11 @@ const READINGS: readonly Reading[] = [
   },
   {
     name: 'values',
-    kinds: ['value'],
-    script: ({ value }) => `${sh`set -- ${value}`}\n${VALUES}`,
+    kinds: ['value', 'lines'],
+    script: ({ value, lines }) =>
+      [sh`set -- ${value}`, VALUES, ['grep -aH', "'' --", '"$@"', ...lines.map(unquotedStar)].join(' ')].join(
+        '\n',
+      ),
     answers: valueAnswers,
   },
   {
@@ -140,29 +158,55 @@ const READINGS: readonly Reading[] = [
   },
 ];
 
+/** The part of a probe that prints the addresses of all NICs, `ip -4 -o addr`: facts are made of it too. */
+export const ADDRESSES = 'addresses';
+
+/** `2: eth0    inet 10.0.0.2/24 …`: the lines of one NIC. */
+const ofNic = (printed: string, nic: string): string =>
+  printed
+    .split('\n')
+    .filter((line) => line.split(/\s+/, 2)[1] === nic)
+    .map((line) => `${line}\n`)
+    .join('');
+
 const questionsOf = (probe: Probe): readonly Question[] => (typeof probe === 'string' ? [probe] : probe);
 
-/** All that the probes of a host ask, each thing once. */
+/** All that the probes of a host ask, each thing once. Addresses are read of every host, and not asked for. */
 export interface Questions {
+  /** Texts that run by themselves, then those that run in place. */
   readonly texts: readonly string[];
+  readonly inline: ReadonlySet<string>;
   readonly asked: Asked;
 }
 
 /** What these probes ask together. */
 export function questionsIn(probes: readonly Probe[]): Questions {
-  const all = probes.flatMap(questionsOf);
-  const named = all.filter((question) => typeof question !== 'string');
-  const of = (kind: Kind): string[] => [
-    ...new Set(named.flatMap((question) => (question as Partial<Record<Kind, string>>)[kind] ?? [])),
-  ];
+  const texts = new Set<string>();
+  const inline = new Set<string>();
+  const asked: Record<Kind, Set<string>> = {
+    file: new Set(),
+    entry: new Set(),
+    value: new Set(),
+    lines: new Set(),
+    package: new Set(),
+    unit: new Set(),
+  };
+  for (const question of probes.flatMap(questionsOf)) {
+    if (typeof question === 'string') texts.add(question);
+    else if ('inline' in question) inline.add(question.inline);
+    else for (const [kind, word] of Object.entries(question)) asked[kind as Kind]?.add(word);
+  }
+  const { file, entry, value, lines, package: packages, unit } = asked;
   return {
-    texts: [...new Set(all.filter((question) => typeof question === 'string'))],
+    texts: [...texts, ...inline],
+    inline,
     asked: {
-      file: of('file'),
-      entry: of('entry'),
-      value: of('value'),
-      package: of('package'),
-      unit: of('unit'),
+      file: [...file],
+      entry: [...entry],
+      value: [...value],
+      lines: [...lines],
+      package: [...packages],
+      unit: [...unit],
     },
   };
 }
@@ -177,7 +221,9 @@ export const questionFunctions = (questions: Questions): string[] => [
 ];
 
 export const questionCalls = (questions: Questions): string[] => [
-  ...questions.texts.map((_shell, index) => `part probe_${index} probe_${index}`),
+  ...questions.texts.map((text, index) =>
+    questions.inline.has(text) ? `part_here probe_${index}` : `part probe_${index} probe_${index}`,
+  ),
   ...wanted(questions).map(({ name }) => `part_here ${name}`),
 ];
 
@@ -189,16 +235,22 @@ export function answering(
   const { texts, asked } = questions;
   const answers = new Map<string, string>();
   for (const { name, kinds, answers: split } of wanted(questions)) {
-    const said = split(read(name).bytes, asked);
+    const all = split(read(name).bytes, asked);
     const named = kinds.flatMap((kind) => asked[kind].map((word) => `${kind} ${word}`));
-    named.forEach((key, index) => answers.set(key, said[index] ?? ''));
+    named.forEach((key, index) => answers.set(key, all[index] ?? ''));
   }
+  const said = (part: string): ProbeOutput => {
+    const { bytes, code } = read(part);
+    return { stdout: textOf(bytes), code };
+  };
   const answer = (question: Question): ProbeOutput => {
-    if (typeof question === 'string') {
-      const { bytes, code } = read(`probe_${texts.indexOf(question)}`);
-      return { stdout: textOf(bytes), code };
-    }
+    if (typeof question === 'string') return said(`probe_${texts.indexOf(question)}`);
+    if ('inline' in question) return said(`probe_${texts.indexOf(question.inline)}`);
     if ('say' in question) return { stdout: question.say, code: 0 };
+    if ('addresses' in question) {
+      const { stdout } = said(ADDRESSES);
+      return { stdout: ofNic(stdout, question.addresses), code: 0 };
+    }
     const [[kind, word]] = Object.entries(question) as [[string, string]];
     return { stdout: answers.get(`${kind} ${word}`) ?? '', code: 0 };
   };

@@ -43,6 +43,8 @@ export interface ProbeOutput {
  */
 export type Question =
   | string
+  /** Shell text that leaves the shell as it is but for its variables: no `exit`, `cd` or `set -`. It saves a process. */
+  | { readonly inline: string }
   /** Asks nothing: stands in the output as it is. */
   | { readonly say: string }
   /** As `readFile` prints it: `present` and the file, its links followed, or `absent`. */
@@ -54,6 +56,10 @@ export type Question =
   | { readonly entry: string }
   /** First line of a file below /proc or /sys; `unknown` where its directory has none, `absent` where there is no directory. */
   | { readonly value: string }
+  /** `DIRECTORY/*SUFFIX`: all lines of the files it matches, each with its file and a colon before it (grep(1), -H). */
+  | { readonly lines: string }
+  /** IPv4 addresses of that NIC, one a line, as `ip -4 -o addr` prints them. */
+  | { readonly addresses: string }
   /** `installed` or `absent`. */
   | { readonly package: string }
   /** ActiveState, UnitFileState and LoadState, a line each as `systemctl show` prints them. */
@@ -177,8 +183,8 @@ export interface Resource {
   readonly declared: string | null;
   /** What is equal in the probes of one host is asked once. */
   readonly probe: Probe;
-  /** A second probe for a host that cannot be planned by the first one alone (its text may be large); null = it can. */
-  probeMore?(output: ProbeOutput): Probe | null;
+  /** A second probe for a host that cannot be planned by the first one alone, in its place; null = it can. */
+  probeMore?: ((output: ProbeOutput, facts: Facts) => Probe | null) | undefined;
   /** Packages are installed before everything else and are not reverted. */
   readonly phase: 'package' | 'main';
   /** For `-t` and `--skip-tags`: `tagged()` sets them. */

@@ -48,6 +48,8 @@ export interface ResourceDefinition<Props, S extends State> {
   readonly desired: (props: Props, facts: Facts) => S;
   /** What is asked of the host. */
   readonly probe: (props: Props) => Probe;
+  /** What is asked in its place, by a second exec, of a host that is not as declared: what only a change has to know. */
+  readonly probeMore?: (props: Props) => Probe;
   readonly parse: (output: ProbeOutput, props: Props) => S;
   /** The way from one state to the other; with its ends swapped it is the way back. */
   readonly transition: (ends: Ends<S>, props: Props) => Transition;
@@ -114,7 +116,7 @@ function actionOf(from: State, to: State): Change['action'] {
 export function defineResource<Props, S extends State>(
   definition: ResourceDefinition<Props, S>,
 ): (props: Props) => Resource {
-  const { kind, phase = 'main', warnings } = definition;
+  const { kind, phase = 'main', warnings, probeMore } = definition;
   return (given) => {
     const id = `${kind}:${definition.name(given)}`;
     const probe = definition.probe(given);
@@ -170,6 +172,14 @@ export function defineResource<Props, S extends State>(
       declared,
       props: given,
       probe,
+      ...(probeMore
+        ? {
+            probeMore: (output: ProbeOutput, facts: Facts) => {
+              const differs = differences(definition.parse(output, given), definition.desired(given, facts));
+              return differs.length > 0 ? probeMore(given) : null;
+            },
+          }
+        : {}),
       phase,
       ...(secrets.length > 0 ? { secrets } : {}),
       ...(warnings ? { warnings: (output: ProbeOutput) => warnings(output, given) } : {}),

@@ -102,8 +102,11 @@ const chain = defineResource<DockerForwardProps, DockerForwardState>({
   desired: ({ sources, backends }) => ({
     live: sources === null ? null : { jump: true, accepted: acceptedRules(sources, backends) },
   }),
-  probe: (props) =>
-    `iptables-save -t filter 2>/dev/null | grep -e '^:FORWARD ' -e '^-A FORWARD -j ${USER_CHAIN}$' -e '^-A ${USER_CHAIN} -j ${chainOf(props)}$' -e '^:${chainOf(props)} ' -e '^-A ${chainOf(props)} ' || true`,
+  probe: (props) => [
+    {
+      inline: `iptables-save -t filter 2>/dev/null | grep -e '^:FORWARD ' -e '^-A FORWARD -j ${USER_CHAIN}$' -e '^-A ${USER_CHAIN} -j ${chainOf(props)}$' -e '^:${chainOf(props)} ' -e '^-A ${chainOf(props)} '`,
+    },
+  ],
   parse: ({ stdout }, props) => {
     const lines = stdout.split('\n');
     const own = `-A ${chainOf(props)} `;

@@ -2,7 +2,7 @@ import type { Fields, ProbeOutput, Resource } from '../model/resource.ts';
 import { zoneFromXml } from './firewalld-xml.ts';
 
 /** Every zone file of the operator. The packaged ones of /usr/lib masquerade only in `external`, which holds no NIC. */
-const ZONE_FILES = `grep -H '' /etc/firewalld/zones/*.xml`;
+const ZONE_FILES = '/etc/firewalld/zones/*.xml';
 
 /** Zones by name as their files say; a file that cannot be parsed says nothing. */
 function zones(stdout: string): { name: string; fields: Fields }[] {
@@ -52,7 +52,7 @@ export function blanketZones(declared: readonly string[]): Resource {
     kind: 'firewalld-blanket',
     declared: JSON.stringify(declared),
     phase: 'main',
-    probe: ZONE_FILES,
+    probe: [{ lines: ZONE_FILES }],
     plan: () => null,
     planBack: () => null,
     baseline: () => null,

@@ -5,30 +5,36 @@ const NAME = 'org.fedoraproject.FirewallD1';
 const PATH = '/org/fedoraproject/FirewallD1';
 
 /**
- * Shell text that prints firewalld's runtime settings as one line of JSON, or nothing. By D-Bus: about 8 ms, where
- * firewall-cmd takes 200. `--auto-start=no`, or the question itself would start a stopped firewalld (busctl(1)).
+ * Shell text that prints firewalld's runtime settings as one line of JSON, empty where it does not run or does not know the name.
+ * By D-Bus: about 8 ms, where firewall-cmd takes 200. `--auto-start=no`, or the question itself would start a stopped firewalld
+ * (busctl(1)).
  */
 export const readRuntime = (kind: 'zone' | 'policy', name: string): string => {
   const method = kind === 'zone' ? 'getZoneSettings2' : 'getPolicySettings';
-  return sh`busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${`${NAME}.${kind}`} ${method} s ${name} 2>/dev/null || true`;
+  return sh`busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${`${NAME}.${kind}`} ${method} s ${name} 2>/dev/null || echo`;
 };
 
 /** The same text for every zone and policy of a host: it is asked once. */
-const ACTIVE_ZONES = `active=$(busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${NAME}.zone getActiveZones)
-zone=
-if [ -r /etc/firewalld/firewalld.conf ]; then
-  while read -r line; do case $line in DefaultZone=*) zone=\${line#*=} ;; esac; done </etc/firewalld/firewalld.conf
-fi
-printf '%s\\t%s\\n' "$active" "$zone"`;
+const ACTIVE_ZONES = `busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${NAME}.zone getActiveZones 2>/dev/null || echo
+sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null | tail -n 1 | grep . || echo`;
 
 /**
- * Answered, on one line and with tabs between them, by the runtime settings of a zone or policy, which zone
- * holds which interfaces and sources now, and the default zone (firewalld.conf(5); `public` when it is not said).
+ * Answered by three lines: the runtime settings of a zone or policy; which zone holds which interfaces and sources now; the
+ * default zone (firewalld.conf(5); `public` when it is not said).
  */
-export const readLive = (kind: 'zone' | 'policy', name: string): readonly Question[] => [
-  `printf '%s\\t' "$(${readRuntime(kind, name)})"`,
-  ACTIVE_ZONES,
+export const readAround = (kind: 'zone' | 'policy', name: string): readonly Question[] => [
+  { inline: readRuntime(kind, name) },
+  { inline: ACTIVE_ZONES },
 ];
+
+/** The same without what stands around it, whose lines are empty: each call of D-Bus costs a host some 8 ms. */
+export const readAlone = (kind: 'zone' | 'policy', name: string): readonly Question[] => [
+  { inline: readRuntime(kind, name) },
+  { say: '\n\n' },
+];
+
+/** What comes after these three lines. */
+export const afterLive = ({ stdout }: ProbeOutput): string => stdout.split('\n').slice(3).join('\n');
 
 /** Shell text that prints firewalld's version as JSON on a line of its own, or nothing where it does not run. */
 export const readVersion = `busctl --auto-start=no --timeout=10 --json=short get-property ${NAME} ${PATH} ${NAME} version 2>/dev/null || true`;
@@ -41,19 +47,18 @@ export const readVersion = `busctl --auto-start=no --timeout=10 --json=short get
  */
 export const AWAIT_FIREWALLD = `busctl --auto-start=no --timeout=60 get-property ${NAME} ${PATH} ${NAME} state >/dev/null || { echo 'firewalld does not answer a minute after its start' >&2; exit 1; }`;
 
-/** The words of that line; tabs inside are escaped by JSON. */
-const liveWords = ({ stdout }: ProbeOutput): string[] => (stdout.split('\n', 1)[0] ?? '').split('\t');
+const lineOf = ({ stdout }: ProbeOutput, index: number): string => stdout.split('\n', index + 1)[index] ?? '';
 
 /** The runtime settings, for `runtimeFields`. */
-export const runtimeLine = (output: ProbeOutput): string => liveWords(output)[0] ?? '';
+export const runtimeLine = (output: ProbeOutput): string => lineOf(output, 0);
 
-export const defaultZone = (output: ProbeOutput): string => liveWords(output)[2]?.trim() || 'public';
+export const defaultZone = (output: ProbeOutput): string => lineOf(output, 2).trim() || 'public';
 
 /** Zones that hold an interface or a source, now; none when firewalld does not run. */
 export function activeZones(
   output: ProbeOutput,
 ): { zone: string; interfaces: readonly string[]; sources: readonly string[] }[] {
-  const line = liveWords(output)[1] ?? '';
+  const line = lineOf(output, 1);
   if (!line.startsWith('{')) return [];
   const answer = JSON.parse(line) as { data?: readonly Record<string, Record<string, unknown>>[] };
   return Object.entries(answer.data?.[0] ?? {}).map(([zone, held]) => ({

@@ -1,13 +1,12 @@
 import { ProvisionError } from '../model/error.ts';
 import type { ProbeOutput, Resource } from '../model/resource.ts';
-import { activeZones, readLive, readVersion } from './firewalld-dbus.ts';
+import { activeZones, afterLive, readAround, readVersion } from './firewalld-dbus.ts';
 
 /** `2.3.1` → 2; 0 where firewalld does not run. */
 const majorOf = (version: string): number => Number(/^(\d+)\./.exec(version)?.[1] ?? 0);
 
-/** The version stands on the line after what `readLive` prints. */
-const versionOf = ({ stdout }: ProbeOutput): string =>
-  /"data":"([^"]*)"/.exec(stdout.split('\n')[1] ?? '')?.[1] ?? '';
+/** The version stands after what `readAround` prints. */
+const versionOf = (output: ProbeOutput): string => /"data":"([^"]*)"/.exec(afterLive(output))?.[1] ?? '';
 
 /**
  * Refuses hosts whose firewalld would not forward between these NICs, and changes nothing. Since firewalld 2 a policy between
@@ -34,7 +33,7 @@ export function forwardingNics({ nics }: { readonly nics: readonly string[] }): 
     kind: 'firewalld-nics',
     declared: JSON.stringify(nics),
     phase: 'main',
-    probe: [...readLive('zone', 'public'), readVersion],
+    probe: [...readAround('zone', 'public'), readVersion],
     plan: refuse,
     planBack: () => null,
     baseline: () => null,

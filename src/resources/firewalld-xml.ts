@@ -116,8 +116,18 @@ function rootOf(xml: string, name: string): Element {
   return root;
 }
 
+/** What is declared for many hosts, and stands on them, is mostly the same text: it is parsed once. */
+function parsedOnce(parse: (xml: string) => Fields): (xml: string) => Fields {
+  const known = new Map<string, Fields>();
+  return (xml) => {
+    const fields = known.get(xml) ?? parse(xml);
+    known.set(xml, fields);
+    return fields;
+  };
+}
+
 /** Settings of a zone file, as fields (firewalld.zone(5)). Names and descriptions are not settings. */
-export function zoneFromXml(xml: string): Fields {
+export const zoneFromXml = parsedOnce((xml) => {
   const root = rootOf(xml, 'zone');
   const sources = all(root, 'source').map(
     (s) => text(s['address']) || text(s['mac']) || `ipset:${text(s['ipset'])}`,
@@ -130,10 +140,10 @@ export function zoneFromXml(xml: string): Fields {
     interfaces: names(root, 'interface'),
     sources: sorted(sources),
   };
-}
+});
 
 /** Settings of a policy file, as fields (firewalld.policy(5)). */
-export function policyFromXml(xml: string): Fields {
+export const policyFromXml = parsedOnce((xml) => {
   const root = rootOf(xml, 'policy');
   return {
     target: text(root['target']) || 'CONTINUE',
@@ -142,4 +152,4 @@ export function policyFromXml(xml: string): Fields {
     ingress_zones: names(root, 'ingress-zone'),
     egress_zones: names(root, 'egress-zone'),
   };
-}
+});

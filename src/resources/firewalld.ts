@@ -2,7 +2,14 @@ import { sameValue } from '../model/difference.ts';
 import type { Facts, FieldDifference, Fields, Handler, ProbeOutput, Resource } from '../model/resource.ts';
 import { parseReadFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { defineResource } from './define.ts';
-import { AWAIT_FIREWALLD, readLive, runtimeFields, runtimeLine } from './firewalld-dbus.ts';
+import {
+  afterLive,
+  AWAIT_FIREWALLD,
+  readAlone,
+  readAround,
+  runtimeFields,
+  runtimeLine,
+} from './firewalld-dbus.ts';
 import { keepForeignRules } from './foreign-rules.ts';
 import { policyLockout, zoneLockout } from './firewalld-lockout.ts';
 import { cutsOfFirewalld, describeFirewalld } from './firewalld-words.ts';
@@ -87,8 +94,7 @@ if systemctl -q is-active firewalld.service; then printf '%s\\n' "$said" >&2; ex
 firewall-offline-cmd --check-config >/dev/null`,
 };
 
-const fileText = ({ stdout }: ProbeOutput): string | null =>
-  parseReadFile(stdout.slice(stdout.indexOf('\n') + 1));
+const fileText = (output: ProbeOutput): string | null => parseReadFile(afterLive(output));
 
 const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
   defineResource<FirewalldProps, FirewalldState>({
@@ -99,8 +105,10 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
       const fields = FROM_XML[kind](xml(facts));
       return { live: fields, saved: fields };
     },
-    // One line of what is live (empty words when firewalld does not run), then the file.
-    probe: ({ name }) => [...readLive(kind, name), { file: firewalldFile(kind, name) }],
+    // Three lines of what is live (empty where firewalld does not run), then the file.
+    probe: ({ name }) => [...readAlone(kind, name), { file: firewalldFile(kind, name) }],
+    // By which zone our own SSH comes in matters only where something of it changes.
+    probeMore: ({ name }) => [...readAround(kind, name), { file: firewalldFile(kind, name) }],
     parse: (output) => ({
       live: runtimeFields(runtimeLine(output), FIELDS[kind], kind),
       saved: savedFields(kind, fileText(output)),

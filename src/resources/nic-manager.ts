@@ -1,3 +1,4 @@
+import type { Question } from '../model/resource.ts';
 import { readFile } from '../shell/write-file.ts';
 import { sh } from '../shell/quote.ts';
 
@@ -31,15 +32,19 @@ export const stanzaFile = (nic: string): string =>
   `/etc/network/interfaces.d/provision-${nic.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`;
 
 /**
- * Shell text that prints all that tells who manages a NIC: its number, MAC and addresses, networkd's and
- * NetworkManager's notes about it, ifupdown's configuration, and the files that are ours.
+ * Asks all that tells who manages a NIC: its MAC, addresses and number, networkd's and NetworkManager's notes about it, ifupdown's
+ * configuration, and the files that are ours. `more` is shell text that runs for a NIC that is there; $file is its .network file.
  */
-export const readNic = (nic: string): string =>
+export const readNic = (nic: string, more: readonly string[] = []): readonly Question[] => [
+  { value: `/sys/class/net/${nic}/address` },
+  { addresses: nic },
+  { inline: readManager(nic, more) },
+];
+
+const readManager = (nic: string, more: readonly string[]): string =>
   [
     sh`nic=${nic} name=${dropInName(nic)}`,
     'if read -r number </sys/class/net/"$nic"/ifindex; then',
-    '  read -r mac </sys/class/net/"$nic"/address && echo "$mac"',
-    '  ip -4 -o addr show dev "$nic"',
     '  echo "== number $number"',
     '  echo "== networkd"',
     "  grep -H -e '^NETWORK_FILE=' -e '^ADMIN_STATE=' /run/systemd/netif/links/*",
@@ -60,6 +65,7 @@ export const readNic = (nic: string): string =>
     '  if [ -n "$file" ] && [ -f "$drop_in" ]; then echo present; cat "$drop_in"; else echo absent; fi',
     '  echo "== stanza"',
     readFile(stanzaFile(nic)),
+    ...more,
     'else echo missing',
     'fi',
   ].join('\n');
@@ -129,7 +135,7 @@ export const wasRead = (stdout: string): boolean => /^(missing$|== number )/m.te
 /** What `readNic` printed; null when the host has no such NIC. */
 export function parseNic(stdout: string, nic: string): NicReading | null {
   const parts = sections(stdout);
-  if (stdout.startsWith('missing') || !wasRead(stdout)) return null;
+  if (/^missing$/m.test(stdout) || !wasRead(stdout)) return null;
   const [mac = '', ...lines] = (parts.get('nic') ?? '').trimEnd().split('\n');
   const number = [...parts.keys()].find((name) => name.startsWith('number '))?.slice('number '.length) ?? '';
   return {

@@ -1,3 +1,4 @@
+import type { Question } from '../model/resource.ts';
 import { parseReadFile, readFile } from '../shell/write-file.ts';
 import { sh } from '../shell/quote.ts';
 import { parseNic, readNic, wasRead } from './nic-manager.ts';
@@ -32,8 +33,8 @@ export interface RoutingReading {
   readonly managers: ReadonlyMap<string, NicManager | null>;
 }
 
-/** Shell text that prints it, each part under a line of its own. Reads only. */
-export const readWholeRouting = ({ nics, users }: PolicyRoutingProps): string =>
+/** Asks for it, each part under a line of its own. */
+export const readWholeRouting = ({ nics, users }: PolicyRoutingProps): readonly Question[] => [
   [
     readRouting(nics.map(({ table }) => table)),
     ...users.map(({ user }) => sh`printf 'user %s %s\\n' ${user} "$(id -u -- ${user} 2>/dev/null)"`),
@@ -50,8 +51,9 @@ export const readWholeRouting = ({ nics, users }: PolicyRoutingProps): string =>
     sh`if [ -L ${UNIT_LINK} ]; then echo enabled; fi`,
     sh`if systemctl -q is-active ${ROUTING_UNIT} 2>/dev/null; then echo following; fi`,
     ...[ROUTING_SCRIPT, UNIT_FILE].flatMap((path) => [sh`echo ${`=== file ${path}`}`, readFile(path)]),
-    ...nics.flatMap(({ name }) => [sh`echo ${`=== nic ${name}`}`, readNic(name)]),
-  ].join('\n');
+  ].join('\n'),
+  ...nics.flatMap(({ name }) => [{ say: `=== nic ${name}\n` }, ...readNic(name)]),
+];
 
 /** What it printed; null = nobody has read the host. */
 export function parseWholeRouting(stdout: string, { nics }: PolicyRoutingProps): RoutingReading | null {

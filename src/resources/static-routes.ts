@@ -1,5 +1,5 @@
 import { ProvisionError } from '../model/error.ts';
-import type { Fields, FieldValue, ProbeOutput, Resource } from '../model/resource.ts';
+import type { Fields, FieldValue, Probe, ProbeOutput, Resource } from '../model/resource.ts';
 import { sh } from '../shell/quote.ts';
 import { parseReadFile, removeFile, writeFile } from '../shell/write-file.ts';
 import { defineResource } from './define.ts';
@@ -40,10 +40,8 @@ const stanzaFile = (nic: string): string =>
   `/etc/network/interfaces.d/provision-routes-${nic.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`;
 
 /** What the NIC's manager is, its routes, and the file of ours in either form. */
-const probe = (nic: string): string =>
-  [
-    readNic(nic),
-    'if [ -n "${number:-}" ]; then',
+const probe = (nic: string): Probe =>
+  readNic(nic, [
     'echo "== routes"',
     sh`ip -4 route show dev ${nic}`,
     'echo "== routes drop-in"',
@@ -51,8 +49,7 @@ const probe = (nic: string): string =>
     'if [ -n "$file" ] && [ -f "$saved" ]; then echo present; cat "$saved"; else echo absent; fi',
     'echo "== routes stanza"',
     sh`if [ -f ${stanzaFile(nic)} ]; then echo present; cat ${stanzaFile(nic)}; else echo absent; fi`,
-    'fi',
-  ].join('\n');
+  ]);
 
 /** What stands below `== NAME`. */
 function part(stdout: string, name: string): string {

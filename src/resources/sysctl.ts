@@ -79,7 +79,7 @@ const define = defineResource<SysctlProps, SysctlState>({
   }),
   probe: ({ name, values, module }) => [
     ...readLive(inOrder(Object.keys(values)), module),
-    ...(FORWARDING in values ? [COUPLED] : []),
+    ...(FORWARDING in values ? [{ inline: COUPLED }] : []),
     { say: '--\n' },
     { file: sysctlFile(name) },
   ],

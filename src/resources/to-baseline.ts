@@ -9,6 +9,8 @@ export const toBaseline = (resource: Resource): Resource => ({
   declared: resource.declared === null ? null : `baseline of ${resource.declared}`,
   toBaseline: true,
   secrets: [],
+  // What may cut us off is asked of what is declared.
+  probeMore: undefined,
   plan: (output, facts, around = {}) => {
     const { baseline = null } = around;
     return baseline === null || resource.phase === 'package'

@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
 import { userInfo } from 'node:os';
-import { ProvisionError } from '../model/error.ts';
+import { sshProgram } from './ssh-program.ts';
 
 /** What ssh_config(5) says about one host, with the defaults of OpenSSH where it says nothing. */
 export interface SshSettings {
@@ -37,9 +36,6 @@ export interface SshQuestion {
 
 export type ReadSshConfig = (question: SshQuestion) => Promise<SshSettings>;
 
-/** `Match exec` may run anything; `ssh -G` itself takes some 6 ms. */
-const ANSWER_WITHIN_MS = 15_000;
-
 const DEFAULT_IDENTITIES = ['id_rsa', 'id_ecdsa', 'id_ed25519'].map((name) => `~/.ssh/${name}`);
 const DEFAULT_USER_KNOWN_HOSTS = ['~/.ssh/known_hosts', '~/.ssh/known_hosts2'];
 const DEFAULT_GLOBAL_KNOWN_HOSTS = ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'];
@@ -51,11 +47,12 @@ const DEFAULT_GLOBAL_KNOWN_HOSTS = ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_kn
  */
 export function sshConfigReader(configFile: string | undefined, env: NodeJS.ProcessEnv): ReadSshConfig {
   const answers = new Map<string, Promise<SshSettings>>();
+  const ask = sshProgram(env);
   return (question) => {
     const key = JSON.stringify([question.address, question.port, question.user]);
     const known = answers.get(key);
     if (known !== undefined) return known;
-    const answer = runSsh(sshArguments(question, configFile), env).then((text) =>
+    const answer = ask(sshArguments(question, configFile)).then((text) =>
       settingsFrom(parseSshConfig(text), question),
     );
     answers.set(key, answer);
@@ -148,34 +145,4 @@ export function expandPath(path: string, values: TokenValues): string {
   return path
     .replace(/^~(?=\/|$)/, homedir)
     .replace(/%(.)/g, (token, letter: string) => tokens[letter] ?? token);
-}
-
-/** Prints of `ssh -G`; an empty text when there is no ssh program. */
-function runSsh(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('ssh', args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    // Not spawn's own `timeout`: its timer outlives a program that could not be started.
-    const timer = setTimeout(() => child.kill(), ANSWER_WITHIN_MS);
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
-      if (error.code === 'ENOENT') resolve('');
-      else reject(error);
-    });
-    child.on('close', (code) => {
-      clearTimeout(timer);
-      if (code === 0) resolve(Buffer.concat(stdout).toString('utf8'));
-      else reject(configError(Buffer.concat(stderr).toString('utf8')));
-    });
-  });
-}
-
-function configError(stderr: string): ProvisionError {
-  const reason = stderr.split('\n').find((line) => line.trim() !== '') ?? 'ssh -G failed';
-  return new ProvisionError('usage', `the ssh configuration cannot be used: ${reason.trim()}`, {
-    hint: 'Mend the file it names; `ssh -G HOST` shows whether it can be read.',
-  });
 }

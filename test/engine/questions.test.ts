@@ -91,6 +91,55 @@ describe.each(['dash', 'bash'])('what is asked together in %s', (shell) => {
     expect(said[3]).toMatch(/^\d+\s+\d+\s+\d+\n$/);
   });
 
+  it('lines of the files that match, each with its file, whatever they hold and are called', () => {
+    const directory = at(`$(touch "pwned") ? ${shell}`);
+    mkdirSync(directory);
+    writeFileSync(path.join(directory, 'a.xml'), 'one\n\nwithout an end');
+    writeFileSync(path.join(directory, 'b c.xml'), Buffer.from('\0two:2\n'));
+    writeFileSync(path.join(directory, 'a.xml.old'), 'old\n');
+    const [matching, nothing, value] = answers(
+      [
+        { lines: path.join(directory, '*.xml') },
+        { lines: path.join(directory, '*.none') },
+        { value: '/proc/sys/kernel/ostype' },
+      ],
+      shell,
+    );
+    expect(matching?.split('\n')).toEqual([
+      `${directory}/a.xml:one`,
+      `${directory}/a.xml:`,
+      `${directory}/a.xml:without an end`,
+      `${directory}/b c.xml:\0two:2`,
+      '',
+    ]);
+    expect([nothing, value]).toEqual(['', 'Linux\n']);
+  });
+
+  it('addresses of one NIC and of no other', () => {
+    const all = execFileSync('ip', ['-4', '-o', 'addr'], { encoding: 'utf8' });
+    const [lo, other, none] = answers(
+      [{ addresses: 'lo' }, { addresses: 'l' }, { addresses: 'none0' }],
+      shell,
+    );
+    expect(lo).toBe(
+      all
+        .split('\n')
+        .filter((line) => / lo /.test(line))
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    expect(lo).toContain('inet 127.0.0.1/8');
+    expect([other, none]).toEqual(['', '']);
+  });
+
+  it('text in place: in the shell that the next one runs in, where the others have one each', () => {
+    const said = answers(
+      [{ inline: 'a=1; false' }, { inline: 'echo "${a-}"' }, 'a=2; exit 3', 'echo "(${a-})"'],
+      shell,
+    );
+    expect(said).toEqual(['', '1\n', '', '()\n']);
+  });
+
   it('packages: installed ones, by name or with their architecture, and no others', () => {
     const all = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
     const names = ['dpkg', `dpkg:${all}`, 'dpk', 'nosuchpackage', 'dpkg*', 'dpkg:none'];

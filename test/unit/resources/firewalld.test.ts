@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { firewalldPolicy, firewalldZone } from '../../../src/resources/index.ts';
+import { onlyWhere } from '../../../src/resources/only-where.ts';
+import { toBaseline } from '../../../src/resources/to-baseline.ts';
 import { runtimeFields } from '../../../src/resources/firewalld-dbus.ts';
 import { policyFromXml, zoneFromXml } from '../../../src/resources/firewalld-xml.ts';
 import { captured, describeResource, facts } from './conformance.ts';
@@ -14,7 +16,7 @@ const zone = firewalldZone({ name: 'public', xml: () => zoneXml });
 describeResource('firewalld-zone', {
   resource: zone,
   matching: gateway,
-  absent: { stdout: '\nabsent\n', code: 0 },
+  absent: { stdout: '\n\n\nabsent\n', code: 0 },
   different: captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live'),
   differs: ['live.rules'],
   hostile: (text) =>
@@ -57,6 +59,23 @@ describe('firewalld zone', () => {
     expect(change?.changes.map(({ layer, field }) => `${layer}.${field}`)).toEqual(['saved.rules']);
     expect(change?.apply.writes).toHaveLength(1);
     expect(change?.apply.handlers?.map(({ id }) => id)).toEqual(['firewalld check']);
+  });
+
+  it('asks by which zone SSH comes in only of a host where it differs', () => {
+    expect(JSON.stringify(zone.probe)).not.toContain('getActiveZones');
+    expect(zone.probeMore?.(gateway, facts)).toBeNull();
+    const drifted = captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live');
+    expect(JSON.stringify(zone.probeMore?.(drifted, facts))).toContain('getActiveZones');
+    // Nobody is cut off by going back to what was there.
+    expect(toBaseline(zone).probeMore?.(drifted, facts)).toBeUndefined();
+  });
+
+  it('asks nothing more of a host where it is not wanted, and the same condition of the others', () => {
+    const drifted = captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live');
+    const where = onlyWhere('test -e /there', zone);
+    expect(where.probeMore?.({ stdout: `not here\n${drifted.stdout}`, code: 0 }, facts)).toBeNull();
+    expect(JSON.stringify(where.probeMore?.(drifted, facts))).toMatch(/test -e \/there.*getActiveZones/);
+    expect(where.probeMore?.(gateway, facts)).toBeNull();
   });
 
   it('stopped firewalld is missing live only', () => {

@@ -10,7 +10,7 @@ const HELD = captured('debian-12-firewalld-1.3.3-zone-holds-eth0');
 const UNBOUND = captured('debian-12-firewalld-1.3.3-zone-default-holds-nothing');
 const NO_POLICY = captured('debian-12-firewalld-1.3.3-policy-absent-live');
 /** firewalld is not there. */
-const BARE: ProbeOutput = { stdout: '\t\t\nabsent\n', code: 0 };
+const BARE: ProbeOutput = { stdout: '\n\n\nabsent\n', code: 0 };
 
 const from = (client: string, port = 22): Facts => ({
   ...facts,

@@ -179,8 +179,8 @@ describe('rules', () => {
     const large = `${nft}# ${'x'.repeat(20_000)}\n`;
     const resource = rules({ ...byNft, nftables: large });
     expect(resource.probe).not.toContain('xxxx');
-    expect(resource.probeMore?.({ stdout: 'same\n', code: 0 })).toBeNull();
-    expect(resource.probeMore?.({ stdout: 'ask\n', code: 0 })).toContain('xxxx');
+    expect(resource.probeMore?.({ stdout: 'same\n', code: 0 }, facts)).toBeNull();
+    expect(resource.probeMore?.({ stdout: 'ask\n', code: 0 }, facts)).toContain('xxxx');
     expect(rules(byNft).probe).toContain('chain guard');
   });
 });

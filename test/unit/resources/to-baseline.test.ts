@@ -204,7 +204,7 @@ describe('firewalld on its way back', () => {
   });
 
   const xml = '<zone>\n  <!-- by hand -->\n  <service name="ssh"/>\n</zone>\n';
-  const runtimeOnly = out(`${gateway.stdout.slice(0, gateway.stdout.indexOf('\n'))}\npresent\n${xml}`);
+  const runtimeOnly = out(`${gateway.stdout.slice(0, gateway.stdout.indexOf('\n'))}\n\n\npresent\n${xml}`);
 
   it('what was live only is lost: the live state of its file is what is promised', () => {
     const change = back(zone, gateway, runtimeOnly);
@@ -214,7 +214,7 @@ describe('firewalld on its way back', () => {
   });
 
   it('once its file is as it was, nothing of the zone is left to change, whatever is live', () => {
-    const file = out(`${stopped.stdout.slice(0, stopped.stdout.indexOf('\n'))}\npresent\n${xml}`);
+    const file = out(`${stopped.stdout.slice(0, stopped.stdout.indexOf('\n'))}\n\n\npresent\n${xml}`);
     expect(back(zone, file, runtimeOnly)).toBeNull();
     expect(back(zone, runtimeOnly, file)).toBeNull();
   });
