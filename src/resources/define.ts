@@ -49,7 +49,7 @@ export interface ResourceDefinition<Props, S extends State> {
   /** What is asked of the host. */
   readonly probe: (props: Props) => Probe;
   /** What is asked in its place, by a second exec, of a host that is not as declared: what only a change has to know. */
-  readonly probeMore?: (props: Props) => Probe;
+  readonly probeMore?: (props: Props, output: ProbeOutput) => Probe | null;
   readonly parse: (output: ProbeOutput, props: Props) => S;
   /** The way from one state to the other; with its ends swapped it is the way back. */
   readonly transition: (ends: Ends<S>, props: Props) => Transition;
@@ -176,7 +176,7 @@ export function defineResource<Props, S extends State>(
         ? {
             probeMore: (output: ProbeOutput, facts: Facts) => {
               const differs = differences(definition.parse(output, given), definition.desired(given, facts));
-              return differs.length > 0 ? probeMore(given) : null;
+              return differs.length > 0 ? probeMore(given, output) : null;
             },
           }
         : {}),

@@ -14,24 +14,35 @@ export const readRuntime = (kind: 'zone' | 'policy', name: string): string => {
   return sh`busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${`${NAME}.${kind}`} ${method} s ${name} 2>/dev/null || echo`;
 };
 
-/** The same text for every zone and policy of a host: it is asked once. */
-const ACTIVE_ZONES = `busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${NAME}.zone getActiveZones 2>/dev/null || echo
-sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null | tail -n 1 | grep . || echo`;
-
 /**
- * Answered by three lines: the runtime settings of a zone or policy; which zone holds which interfaces and sources now; the
- * default zone (firewalld.conf(5); `public` when it is not said).
+ * Two lines, asked of a host once however many resources want them: which zone holds which interfaces and sources now; the default zone
+ * (firewalld.conf(5); `public` when it is not said).
  */
+const AROUND = `[ -n "\${around-}" ] || around=$(
+  busctl --auto-start=no --timeout=10 --json=short call ${NAME} ${PATH} ${NAME}.zone getActiveZones 2>/dev/null || echo
+  sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null | tail -n 1 | grep . || echo public
+)
+printf '%s\\n' "$around"`;
+
+/** Answered by three lines: the runtime settings of a zone or policy, and what stands around it. */
 export const readAround = (kind: 'zone' | 'policy', name: string): readonly Question[] => [
   { inline: readRuntime(kind, name) },
-  { inline: ACTIVE_ZONES },
+  { inline: AROUND },
 ];
 
-/** The same without what stands around it, whose lines are empty: each call of D-Bus costs a host some 8 ms. */
-export const readAlone = (kind: 'zone' | 'policy', name: string): readonly Question[] => [
+/**
+ * The same, where what stands around it is asked only if that file is not there, and else left empty: each call of D-Bus costs a host
+ * some 8 ms. null = it is not asked at all.
+ */
+export const readLive = (kind: 'zone' | 'policy', name: string, file: string | null): readonly Question[] => [
   { inline: readRuntime(kind, name) },
-  { say: '\n\n' },
+  file === null
+    ? { say: '\n\n' }
+    : { inline: `if ${sh`[ -e ${file} ]`}; then echo; echo; else\n${AROUND}\nfi` },
 ];
+
+/** Has what stands around it been asked? */
+export const knowsAround = (output: ProbeOutput): boolean => lineOf(output, 2) !== '';
 
 /** What comes after these three lines. */
 export const afterLive = ({ stdout }: ProbeOutput): string => stdout.split('\n').slice(3).join('\n');

@@ -5,8 +5,9 @@ import { defineResource } from './define.ts';
 import {
   afterLive,
   AWAIT_FIREWALLD,
-  readAlone,
+  knowsAround,
   readAround,
+  readLive,
   runtimeFields,
   runtimeLine,
 } from './firewalld-dbus.ts';
@@ -106,9 +107,15 @@ const define = (kind: Kind): ((props: FirewalldProps) => Resource) =>
       return { live: fields, saved: fields };
     },
     // Three lines of what is live (empty where firewalld does not run), then the file.
-    probe: ({ name }) => [...readAlone(kind, name), { file: firewalldFile(kind, name) }],
-    // By which zone our own SSH comes in matters only where something of it changes.
-    probeMore: ({ name }) => [...readAround(kind, name), { file: firewalldFile(kind, name) }],
+    probe: ({ name, xml }) => [
+      ...readLive(kind, name, xml === null ? null : firewalldFile(kind, name)),
+      { file: firewalldFile(kind, name) },
+    ],
+    // By which zone our own SSH comes in matters only where something is to be in its way.
+    probeMore: ({ name, xml }, output) =>
+      xml === null || knowsAround(output)
+        ? null
+        : [...readAround(kind, name), { file: firewalldFile(kind, name) }],
     parse: (output) => ({
       live: runtimeFields(runtimeLine(output), FIELDS[kind], kind),
       saved: savedFields(kind, fileText(output)),

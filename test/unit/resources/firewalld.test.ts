@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { firewalldPolicy, firewalldZone } from '../../../src/resources/index.ts';
 import { onlyWhere } from '../../../src/resources/only-where.ts';
@@ -62,12 +65,38 @@ describe('firewalld zone', () => {
   });
 
   it('asks by which zone SSH comes in only of a host where it differs', () => {
-    expect(JSON.stringify(zone.probe)).not.toContain('getActiveZones');
     expect(zone.probeMore?.(gateway, facts)).toBeNull();
     const drifted = captured('debian-12-firewalld-1.3.3-zone-masquerade-removed-live');
     expect(JSON.stringify(zone.probeMore?.(drifted, facts))).toContain('getActiveZones');
-    // Nobody is cut off by going back to what was there.
+    // Nobody is cut off by going back to what was there, nor by what goes away.
     expect(toBaseline(zone).probeMore?.(drifted, facts)).toBeUndefined();
+    const gone = firewalldZone({ name: 'public', xml: null });
+    expect(JSON.stringify(gone.probe)).not.toContain('getActiveZones');
+    expect(gone.probeMore?.(drifted, facts)).toBeNull();
+    // A first run knows it already.
+    const known = captured('debian-12-firewalld-1.3.3-zone-holds-eth0');
+    expect(zone.probeMore?.(known, facts)).toBeNull();
+  });
+
+  it.each([
+    ['asks it at once, and once, where its file is not there', '/none', ['active', 'drop', 'active', 'drop']],
+    ['does not ask where it is', '/dev/null', ['', '', '', '']],
+  ])('%s', (_what, file, lines) => {
+    const conf = path.join(mkdtempSync(path.join(os.tmpdir(), 'provision-firewalld-')), 'firewalld.conf');
+    writeFileSync(conf, '# DefaultZone=home\nDefaultZone=home\nDefaultZone=drop\n');
+    const texts = [zone, firewalldPolicy({ name: 'provision-forward', xml: () => policyXml })].map(
+      ({ probe }) => {
+        const [, around] = probe as readonly { readonly inline: string }[];
+        return (around?.inline ?? '')
+          .replaceAll(/'\/etc\/firewalld\/\w+\/[\w-]+\.xml'/g, file)
+          .replaceAll('/etc/firewalld/firewalld.conf', conf);
+      },
+    );
+    const script = `exec 9>&2; busctl() { echo asked >&9; echo active; }\n${texts.join('\n')}\n`;
+    const said = spawnSync('dash', ['-c', script], { encoding: 'utf8' });
+    rmSync(path.dirname(conf), { recursive: true });
+    expect(said.stdout).toBe(lines.map((line) => `${line}\n`).join(''));
+    expect(said.stderr).toBe(file === '/none' ? 'asked\n' : '');
   });
 
   it('asks nothing more of a host where it is not wanted, and the same condition of the others', () => {

@@ -200,10 +200,13 @@ describe('NAT gateway by firewalld', () => {
       const firewall = {
         zones: { outer: { interfaces: ['eth0'], services: ['ssh'], ports: [] } },
       };
+      // What stands around a zone is asked only where one is to be.
+      const around = (question: unknown): boolean =>
+        !/getActiveZones|^\{"say"/.test(JSON.stringify(question));
       const probes = ({ resources }: ReturnType<typeof build>) =>
         resources
           .filter(({ phase, kind }) => phase === 'main' && !/^(firewalld-blanket|adopted-lines)$/.test(kind))
-          .map(({ probe }) => probe);
+          .map(({ probe }) => (Array.isArray(probe) ? probe.filter(around) : probe));
       expect(probes(absent({ firewall }))).toEqual(probes(build({ firewall })).toReversed());
     });
 
