@@ -14,7 +14,7 @@ function reframed(text: string, from: string, to: string): string {
     return Buffer.from(parts, 'latin1').toString('base64');
   };
   return text
-    .replaceAll(/ parts \d+ (\S+)$/gm, (_frame, payload: string) => {
+    .replaceAll(/ parts \d+ ([\w+/=\n]+)$(?=\n@@)/gm, (_frame, payload: string) => {
       const changed = within(payload);
       return ` parts ${changed.length} ${changed}`;
     })
