@@ -117,6 +117,27 @@ labSupport('rollback of a confirmed run on a real host', () => {
     );
 
     it(
+      'a zone that firewalld refuses is put back before it is loaded, and named with its line',
+      async () => {
+        const before = await seen();
+        lab.edit('host_vars/gw1.yml', (text) => text.replace('services: [ssh]', 'services: [ssh, httpx]'));
+        const { code, report, stderr } = await lab.run();
+        lab.edit('host_vars/gw1.yml', (text) => text.replace('services: [ssh, httpx]', 'services: [ssh]'));
+        expect([code, statusOf(report, 'gw1')]).toEqual([2, 'reverted']);
+        expect(stderr).toMatch(/host_vars\/gw1\.yml:\d+:\d+/);
+        expect(stderr).toContain("'httpx' not among existing services");
+        expect(touched(before, await seen())).toEqual([]);
+        // Control: one that it knows is loaded.
+        lab.edit('host_vars/gw1.yml', (text) => text.replace('services: [ssh]', 'services: [ssh, https]'));
+        expect((await lab.run()).code).toBe(0);
+        expect(touched(before, await seen())).toEqual(['file /etc/firewalld/zones/public.xml', 'firewalld']);
+        lab.edit('host_vars/gw1.yml', (text) => text.replace('services: [ssh, https]', 'services: [ssh]'));
+        expect((await lab.run()).code).toBe(0);
+      },
+      5 * MINUTES,
+    );
+
+    it(
       'two runs are taken back in one go by --run, and made again in one go',
       async () => {
         const before = await seen();
