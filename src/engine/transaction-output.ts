@@ -24,15 +24,19 @@ export function stepOf(line: string, nonce: string, plan: ChangePlan): string | 
 
 /**
  * The change that a handler's output speaks of: the only one of those with handlers whose name stands there in quotes
- * ("Zone 'public': 'x' not among existing services"). Null = nobody can tell.
+ * ("Zone 'public': 'x' not among existing services"), or that of its file (firewalld 0.9: "'public.xml': 'x' not …"). Null = nobody
+ * can tell.
  */
 function namedIn(output: string, { changes }: ChangePlan): string | null {
-  const named = changes.filter(
-    ({ resource, apply }) =>
-      apply.handlers?.length && output.includes(`'${resource.slice(resource.indexOf(':') + 1)}'`),
-  );
+  const named = changes.filter(({ resource, apply }) => {
+    const name = resource.slice(resource.indexOf(':') + 1);
+    return apply.handlers?.length && (output.includes(`'${name}'`) || output.includes(`'${name}.xml'`));
+  });
   return named.length === 1 ? (named[0]?.resource ?? null) : null;
 }
+
+/** Colours of programs that take our shell for a terminal, as busctl of systemd 247 does (ECMA-48, SGR). */
+const COLOURS = /\x1b\[[\d;]*m/g;
 
 const ENDINGS = new Set(['applied', 'reverted', 'stuck', 'too-late', 'confirmed']);
 
@@ -52,10 +56,12 @@ export function parseTransaction(stdout: string, nonce: string, plan: ChangePlan
     }
     if (word !== 'failed') return;
     const [, length, payload] = lines[index + 1] ?? [];
-    const output = masked(decode(length, payload ?? ''));
+    const output = masked(decode(length, payload ?? '').replaceAll(COLOURS, ''));
     failures.push({
       resource:
-        all[Number(label.replace(/^revert-|-part$/g, ''))]?.resource ?? namedIn(output, plan) ?? label,
+        all[Number(label.replace(/^revert-|-part$/g, ''))]?.resource ??
+        namedIn(output, plan) ??
+        label.replace(/-part$/, ''),
       code: Number(code),
       output,
     });

@@ -258,6 +258,24 @@ describe('a transaction', () => {
     expect(blamed(zone('public'), { ...zone('public'), resource: 'policy:public' })).toEqual(['handler']);
   });
 
+  it('a handler that fails before others is told by the file that its words name, and without their colours', () => {
+    // Debian 11: busctl of systemd 247, firewalld 0.9.3.
+    const said = String.raw`printf '\033[0;1;31mCall failed: INVALID_SERVICE: %s\033[0m\n' "'public.xml': 'httpx' not among existing services"`;
+    const handlers = [
+      { id: 'check', script: `${said}; exit 1`, soon: true },
+      { id: 'reload', script: 'true', soon: true },
+    ];
+    const failed = (...names: string[]) => {
+      const changes = names.map((name) => makes(name, { apply: { steps: [], handlers } }));
+      const { failures } = play({ packages: [], changes });
+      rmSync(`${root}/state`, { recursive: true });
+      return failures.map(({ resource, output }) => [resource, output]);
+    };
+    const words = "Call failed: INVALID_SERVICE: 'public.xml': 'httpx' not among existing services";
+    expect(failed('public', 'internal')).toEqual([['file:public', words]]);
+    expect(failed('dmz', 'internal')).toEqual([['handler', words]]);
+  });
+
   it('a handler that must be last is, wherever its change stands', () => {
     const asks = (name: string, last: boolean) =>
       makes(name, {
