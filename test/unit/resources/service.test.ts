@@ -100,7 +100,8 @@ describe('reloadUnits', () => {
       'dash',
       [
         '-ec',
-        `systemctl() { case $1 in show) printf '${held}' ;; *) echo "$*" ;; esac; }\n${reloadUnits.script}`,
+        // Without --all a pattern stands for units that are active only (`output_show_unit` of systemctl-list-units.c).
+        `systemctl() { case "$*" in 'show --all '*) printf '${held}' ;; show*) ;; *) echo "$*" ;; esac; }\n${reloadUnits.script}`,
       ],
       { encoding: 'utf8' },
     ).trim();
