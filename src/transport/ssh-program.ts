@@ -21,12 +21,13 @@ const MOST_TOGETHER = 20;
  * Runs `ssh`, for all that is asked at the same moment by one shell, one after the other: to start a process from here holds up
  * everything else for some 6 ms, which ten hosts would wait for ten times.
  */
-export function sshProgram(env: NodeJS.ProcessEnv): SshProgram {
+export function sshProgram(env: NodeJS.ProcessEnv, waitMs = WAIT_FOR_ONE_MS): SshProgram {
   let waiting: Asked[] = [];
   const start = (): void => {
     const all = waiting;
     waiting = [];
-    for (let at = 0; at < all.length; at += MOST_TOGETHER) together(all.slice(at, at + MOST_TOGETHER), env);
+    for (let at = 0; at < all.length; at += MOST_TOGETHER)
+      together(all.slice(at, at + MOST_TOGETHER), env, waitMs);
   };
   return (args) =>
     new Promise((resolve) => {
@@ -36,18 +37,24 @@ export function sshProgram(env: NodeJS.ProcessEnv): SshProgram {
 }
 
 /** Whatever goes wrong is asked again, alone: that tells why. */
-function together(asked: readonly Asked[], env: NodeJS.ProcessEnv): void {
+function together(asked: readonly Asked[], env: NodeJS.ProcessEnv, waitMs: number): void {
   const left = [...asked];
   const alone = (): void => left.splice(0).forEach(({ args, resolve }) => resolve(runSsh(args, env)));
   if (asked.length === 1) return alone();
   // NUL stands in nothing that ssh prints.
   const script = asked.map(({ args }) => `${sh`command ssh ${args}`}; printf '\\000%s\\000' "$?"`).join('\n');
   const child = spawn('sh', ['-c', script], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  // What still runs there goes on until it ends, and must not keep us from ending.
   const giveUp = (): void => {
     alone();
     child.kill();
+    child.stdout.destroy();
   };
-  const timer = setTimeout(giveUp, WAIT_FOR_ONE_MS);
+  // When it was we who were busy, the answers are there: they are read first.
+  const timer = setTimeout(() => {
+    const open = left.length;
+    setImmediate(() => (left.length === open ? giveUp() : undefined));
+  }, waitMs);
   let rest = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     timer.refresh();
